@@ -1,0 +1,141 @@
+import type { Result } from './result.ts';
+import type { FoundSecret, HandOver, Secret, SecretKey, Session, SessionToken } from './session.ts';
+import type { User } from './subject.ts';
+import type { Ip } from './text/ip.ts';
+
+/** Hot-path stores answer at once where they can; the one `await` of the journey takes both. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/**
+ * Sessions and one-time things. Every method may throw: the caller turns that into `unavailable` or STORE-WRITE.
+ * Garbled rows are absent rows. Liveness (idle, lifetime) is judged by the caller with `isAlive`; rows that can no
+ * longer come alive are swept. Contract suite: stores/store.contract.ts.
+ */
+export interface SessionStore {
+  readonly kind: string;
+  /** The session behind a secret. Must see a revocation made by any process before this call began. */
+  find(key: SecretKey): MaybePromise<FoundSecret | undefined>;
+  /** Stores session and secrets at once, durably before it returns, and removes the session `replaces` with them. */
+  open(session: Session, secrets: readonly Secret[], replaces?: string): MaybePromise<void>;
+  /** Adds a secret to a living session; false when the session is gone. At most 200 secrets: the oldest goes. */
+  attach(sessionId: string, secret: Secret): MaybePromise<boolean>;
+  /** Moves `lastSeenAt` forward, never back. */
+  touch(sessionId: string, now: number): MaybePromise<void>;
+  /** Stores a hand-over code by its hash. */
+  putHandOver(codeHash: string, handOver: HandOver): MaybePromise<void>;
+  /** Takes it, atomically: of any number of takers one gets it. Expiry is judged by the caller. */
+  takeHandOver(codeHash: string): MaybePromise<HandOver | undefined>;
+  list(filter: SessionFilter): MaybePromise<readonly SessionSummary[]>;
+  /** Removes matching sessions with all their secrets; for `origin` only the secrets of that app. Returns how many. */
+  revoke(filter: SessionFilter): MaybePromise<number>;
+  /** Removes sessions that are over at `now` and hand-over codes past their end; at most `limit` a call. */
+  sweep(now: number, limit: number): MaybePromise<number>;
+  /** A key of this installation, made on first use with `make` and the same for every process on this store. */
+  installationKey(name: string, make: () => Uint8Array): MaybePromise<Uint8Array>;
+  /** Throws when the store cannot be read. */
+  ping(): MaybePromise<void>;
+  close(): MaybePromise<void>;
+}
+
+export type SessionFilter =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'user'; readonly user: string }
+  | { readonly kind: 'id'; readonly id: string }
+  /** Secrets of kind app bound to this origin. */
+  | { readonly kind: 'origin'; readonly origin: string };
+
+export interface SessionSummary {
+  readonly session: Session;
+  /** Origins and domains that hold a secret of this session. */
+  readonly openFor: readonly string[];
+}
+
+/** Where identities come from. `lookup` is on the hot path. Contract suite: sources/source.contract.ts. */
+export interface UserSource {
+  /** The account with this canonical name; undefined: unknown or disabled. Throws when the source is down. */
+  lookup(name: string): MaybePromise<User | undefined>;
+  /** The account that a person means by what they typed (name, e-mail, letter case as configured), with its hash. */
+  resolve(typed: string): MaybePromise<{ readonly user: User; readonly passwordHash: string } | undefined>;
+  /** Called after the data changed. */
+  onChange(listener: () => void): void;
+  /** For `users list` and the launcher of operators. */
+  count(): number;
+  close(): void;
+}
+
+export type PasswordFailure =
+  /** Wrong password, unknown name or disabled account: on purpose one answer. */
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'throttled'; readonly retryAfterSeconds: number }
+  | { readonly kind: 'busy'; readonly retryAfterSeconds: number }
+  | { readonly kind: 'unavailable' };
+
+/** The one verifier behind portal, API and Basic: same throttle table, same constant work for unknown names. */
+export interface PasswordVerifier {
+  verify(typed: string, password: string, client: Ip | undefined): Promise<Result<User, PasswordFailure>>;
+}
+
+/** The cached form of it for Basic on the gate: keyed hash, bounded, short-lived, dropped when the user changes. */
+export type BasicVerifier = PasswordVerifier;
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** Hashing and randomness, from `ops/`. */
+export interface Secrets {
+  /** 256 random bits, base64url without padding. */
+  token(): SessionToken;
+  /** Short random id for things people may see. */
+  id(): string;
+  /** SHA-256, base64url. */
+  hash(token: string): SecretKey;
+}
+
+/** What happened, for log and metrics; derived in one place from decisions. Holds no secret. */
+export interface AuditSink {
+  record(event: AuditEvent): void;
+}
+
+export type AuditEvent =
+  | {
+      readonly kind: 'decision';
+      readonly decision: import('./decision.ts').Decision;
+      readonly target: import('./target.ts').Target | undefined;
+      readonly dialect: string;
+      readonly peer: string;
+      readonly durationNs: number;
+    }
+  | { readonly kind: 'sign-in'; readonly user: string; readonly client: string; readonly sessionId: string }
+  | {
+      readonly kind: 'sign-in-failed';
+      readonly typed: string;
+      readonly client: string;
+      readonly why: PasswordFailure['kind'] | 'store';
+    }
+  | { readonly kind: 'sign-out'; readonly user: string; readonly client: string; readonly sessions: number }
+  | {
+      readonly kind: 'fault';
+      readonly fault: import('./fault.ts').Fault;
+      readonly where: string;
+      readonly peer: string;
+    }
+  | { readonly kind: 'touch-failed'; readonly error: string };
+
+/** A URL as a browser parses it (WHATWG URL Standard); undefined when a browser would not navigate there. */
+export type ParseUrl = (text: string, base?: string) => BrowserUrl | undefined;
+export interface BrowserUrl {
+  /** With the colon. */
+  readonly protocol: string;
+  readonly hostname: string;
+  /** Empty for the default port of the scheme. */
+  readonly port: string;
+  readonly username: string;
+  readonly password: string;
+  readonly pathname: string;
+  /** With "?" or empty. */
+  readonly search: string;
+  readonly hash: string;
+  readonly href: string;
+}

@@ -1,0 +1,99 @@
+import { type Fault, fault } from './fault.ts';
+import { err, ok, type Result } from './result.ts';
+import { type Host, parseAuthority } from './text/host.ts';
+import { formatIp, type Ip } from './text/ip.ts';
+import { type Path, parsePath } from './text/path.ts';
+import { escapedPath } from './text/url-encode.ts';
+
+export type Scheme = 'https' | 'http' | 'wss' | 'ws';
+
+/** A fact that this kind of proxy does not send. A rule that tests it denies and names the header to add. */
+export interface Unknown {
+  readonly missing: string;
+}
+
+/** The original request being judged, canonical. Only `canonicalTarget` makes one. */
+export interface Target {
+  readonly scheme: Scheme;
+  readonly host: Host;
+  /** As written; undefined when absent. */
+  readonly port: number | undefined;
+  readonly path: Path;
+  /** Raw bytes after "?"; undefined without one. */
+  readonly query: string | undefined;
+  readonly method: string | Unknown;
+  readonly client: Ip | Unknown;
+}
+
+/** What a dialect found, as strings from the wire. */
+export interface TargetParts {
+  readonly scheme: string;
+  readonly authority: string;
+  /** Path and query, as received. */
+  readonly uri: string;
+  readonly method: string | Unknown;
+  readonly client: Ip | Unknown;
+}
+
+const SCHEMES: ReadonlySet<string> = new Set(['https', 'http', 'wss', 'ws']);
+const METHOD = /^[A-Z]+$/;
+
+export function isScheme(text: string): text is Scheme {
+  return SCHEMES.has(text);
+}
+
+export function isSecure(scheme: Scheme): boolean {
+  return scheme === 'https' || scheme === 'wss';
+}
+
+/** True when the fact is known. */
+export function known<T extends string | Ip>(fact: T | Unknown): fact is T {
+  return typeof fact === 'string' || !Object.hasOwn(fact, 'missing');
+}
+
+/** The one way from wire strings to a target: every part is judged here, whichever dialect read it. */
+export function canonicalTarget(parts: TargetParts): Result<Target, Fault> {
+  const scheme = parts.scheme === 'https' ? 'https' : parts.scheme.toLowerCase();
+  if (!isScheme(scheme)) return err(fault('TARGET-SCHEME', `scheme ${quote(parts.scheme)}`));
+  if (typeof parts.method === 'string' && !METHOD.test(parts.method)) {
+    return err(fault('TARGET-METHOD', `method ${quote(parts.method)}`));
+  }
+  const authority = parseAuthority(parts.authority);
+  if (authority === undefined) return err(fault('TARGET-HOST', `host ${quote(parts.authority)}`));
+  const mark = parts.uri.indexOf('?');
+  const path = parsePath(mark < 0 ? parts.uri : parts.uri.slice(0, mark));
+  if (!path.ok) return err(fault('TARGET-PATH', `path ${quote(parts.uri)}: ${path.error}`));
+  const query = mark < 0 ? undefined : parts.uri.slice(mark + 1);
+  if (query !== undefined && UNSAFE_QUERY.test(query)) {
+    return err(fault('TARGET-PATH', `query ${quote(query)}: control byte or fragment`));
+  }
+  const { host, port } = authority;
+  return ok({ scheme, host, port, path: path.value, query, method: parts.method, client: parts.client });
+}
+
+/** "#" ends the query for one party and belongs to it for another; raw control bytes have no place in a URL. */
+const UNSAFE_QUERY = /[#\u0000-\u001f\u007f]/;
+
+/** The URL as received but for scheme and host in lower case: what goes into `rd`. */
+export function targetUrl(t: Target): string {
+  return `${targetOrigin(t)}${escapedPath(t.path.received)}${t.query === undefined ? '' : `?${t.query}`}`;
+}
+
+export function targetOrigin(t: Target): string {
+  return `${t.scheme}://${t.host}${t.port === undefined ? '' : `:${t.port}`}`;
+}
+
+/** The port, filled in from the scheme when it was not written. */
+export function effectivePort(t: { readonly scheme: Scheme; readonly port: number | undefined }): number {
+  return t.port ?? (isSecure(t.scheme) ? 443 : 80);
+}
+
+export function describeClient(client: Ip | Unknown): string {
+  return known(client) ? formatIp(client) : 'unknown';
+}
+
+/** For log lines: bounded, and no byte that a terminal acts on. */
+export function quote(text: string): string {
+  const cut = text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  return JSON.stringify(cut);
+}
