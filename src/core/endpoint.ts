@@ -1,0 +1,46 @@
+/** A check endpoint: where it stands, which dialect it speaks, and which credentials it looks at in which order. */
+export interface Endpoint {
+  /** Last part of `/api/authz/<name>`; "legacy" of the defaults stands at `/api/verify`. */
+  readonly name: string;
+  readonly path: string;
+  readonly implementation: Implementation;
+  readonly strategies: readonly Strategy[];
+}
+
+export type Implementation = 'ForwardAuth' | 'AuthRequest' | 'ExtAuthz' | 'Legacy';
+
+/** Where credentials are looked for (Authelia contract §2.7). The first that yields somebody ends the search. */
+export type Strategy =
+  | { readonly kind: 'CookieSession' }
+  | {
+      readonly kind:
+        | 'HeaderAuthorization'
+        | 'HeaderProxyAuthorization'
+        | 'HeaderAuthRequestProxyAuthorization'
+        | 'HeaderLegacy';
+      /** Enabled schemes; a known one that is not enabled is skipped, an unknown one is refused. */
+      readonly schemes: readonly Scheme[];
+      /** Milliseconds that an accepted Basic password may be remembered in memory; 0: not at all. */
+      readonly basicCacheMs: number;
+    };
+
+export type Scheme = 'basic' | 'bearer';
+
+const COOKIE: Strategy = { kind: 'CookieSession' };
+
+/** The four endpoints of Authelia with their default strategies; an own `endpoints:` map replaces them all. */
+export function defaultEndpoints(basicCacheMs: number): readonly Endpoint[] {
+  const basic = { schemes: ['basic'], basicCacheMs } as const;
+  const modern: readonly Strategy[] = [{ kind: 'HeaderAuthorization', ...basic }, COOKIE];
+  return [
+    { name: 'forward-auth', path: '/api/authz/forward-auth', implementation: 'ForwardAuth', strategies: modern },
+    { name: 'auth-request', path: '/api/authz/auth-request', implementation: 'AuthRequest', strategies: modern },
+    { name: 'ext-authz', path: '/api/authz/ext-authz', implementation: 'ExtAuthz', strategies: modern },
+    {
+      name: 'legacy',
+      path: '/api/verify',
+      implementation: 'Legacy',
+      strategies: [{ kind: 'HeaderLegacy', ...basic }, COOKIE],
+    },
+  ];
+}
