@@ -205,16 +205,19 @@ async function stop(child: ChildProcess, gone: Promise<void>, signal: NodeJS.Sig
   const ended = await Promise.race([gone.then(() => true), sleep(3000, false, { ref: false })]);
   signalGroup(child, 'SIGKILL');
   if (!ended) await gone;
+  // Grandchildren go a moment later. Bounded: where nobody reaps them, their remains keep the group alive for ever.
+  for (let i = 0; i < 100 && signalGroup(child, 0); i++) await sleep(5);
   alive.delete(child);
 }
 
-/** The group may be gone already; that is what was wanted. */
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined) return;
+/** False when the group is gone already, which is what was wanted. */
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals | 0): boolean {
+  if (child.pid === undefined) return false;
   try {
-    process.kill(-child.pid, signal);
+    return process.kill(-child.pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    return false;
   }
 }
 
