@@ -1,0 +1,82 @@
+import { equal, match } from 'node:assert/strict';
+import { test } from 'node:test';
+import { runCli, version } from './cli.ts';
+import type { Io } from './command.ts';
+import { nearest } from './nearest.ts';
+import { columns, inkFor, patiently, printable } from './terminal.ts';
+
+function fakeIo(colour = false): Io & { said: string; complained: string } {
+  const io = {
+    said: '',
+    complained: '',
+    out: (text: string) => {
+      io.said += text;
+    },
+    err: (text: string) => {
+      io.complained += text;
+    },
+    env: {},
+    colour,
+    stdin: async () => '',
+  };
+  return io;
+}
+
+test('--version is the version of package.json', async () => {
+  const io = fakeIo();
+  equal(await runCli(['--version'], io), 0);
+  equal(io.said, `lintel ${version()}\n`);
+  match(version(), /^\d+\.\d+\.\d+/);
+});
+
+test('an unknown command is answered with the one that was meant', async () => {
+  for (const [given, says] of [
+    ['serv', 'Did you mean "lintel serve"?'],
+    ['exlpain', 'Did you mean "lintel explain"?'],
+    ['frobnicate', 'Run "lintel --help" for the list.'],
+  ] as const) {
+    const io = fakeIo();
+    equal(await runCli([given], io), 2);
+    equal(io.complained, `lintel: there is no command "${given}". ${says}\n`);
+    equal(io.said, '');
+  }
+});
+
+test('what a terminal acts on is never printed', async () => {
+  const io = fakeIo();
+  equal(await runCli(['\u001b]0;owned\u0007'], io), 2);
+  equal(io.complained.includes('\u001b'), false);
+  equal(printable('a\u202eb\r\n'), 'a\\u202eb\\u000d\\u000a');
+});
+
+test('two slips of the finger are forgiven, a third is not', () => {
+  equal(nearest('configg', ['config', 'serve']), 'config');
+  equal(nearest('ocnfigg', ['config', 'serve']), 'config');
+  equal(nearest('ocnfiggs', ['config', 'serve']), undefined);
+  equal(nearest('x', ['ab']), undefined);
+});
+
+test('columns are aligned by what is seen', () => {
+  const ink = inkFor(fakeIo(true));
+  equal(
+    columns([
+      [ink.good('a'), 'b'],
+      ['ccc', 'dd'],
+    ]),
+    `  ${ink.good('a')}    b\n  ccc  dd\n`,
+  );
+  equal(inkFor(fakeIo()).good('a'), 'a');
+});
+
+test('work of more than a second says what it is about', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const io = fakeIo();
+  const work = Promise.withResolvers<number>();
+  const waiting = patiently(io, 'Reading', work.promise);
+  t.mock.timers.tick(999);
+  equal(io.complained, '');
+  t.mock.timers.tick(1);
+  equal(io.complained, 'Reading…\n');
+  work.resolve(3);
+  equal(await waiting, 3);
+});

@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import type { Command, Io } from './command.ts';
+import { nearest } from './nearest.ts';
+import { COMMANDS } from './table.ts';
+import { columns, inkFor, printable } from './terminal.ts';
+
+/** Runs one command and resolves to the exit code. Usage problems end here with 2, and so does any bug. */
+export async function runCli(argv: readonly string[], io: Io): Promise<number> {
+  const [name, ...args] = argv;
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') return help(args[0], io);
+  if (name === '--version' || name === '-v') {
+    io.out(`lintel ${version()}\n`);
+    return 0;
+  }
+  const load = COMMANDS.get(name);
+  if (load === undefined) return unknownCommand(name, io);
+  try {
+    const command = await load();
+    if (!asksForHelp(args)) return await command.run(args, io);
+    io.out(command.help.endsWith('\n') ? command.help : `${command.help}\n`);
+    return 0;
+  } catch (error) {
+    io.err(isUsage(error) ? usage(name, error) : bug(error));
+    return 2;
+  }
+}
+
+/** The version of this package, as package.json has it. */
+export function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return /"version": "([^"]+)"/.exec(text)?.[1] ?? 'unknown';
+}
+
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return (end < 0 ? args : args.slice(0, end)).some((arg) => arg === '--help' || arg === '-h');
+}
+
+async function help(name: string | undefined, io: Io): Promise<number> {
+  if (name !== undefined && !name.startsWith('-')) return runCli([name, '--help'], io);
+  const ink = inkFor(io);
+  const commands: Command[] = await Promise.all([...COMMANDS.values()].map((load) => load()));
+  io.out(
+    'Lintel finds out who comes in, and tells the app behind the door in headers it can trust.\n\n' +
+      `${columns(commands.map((c) => [ink.accent(`lintel ${c.name}`), c.summary]))}\n` +
+      `${columns([
+        [ink.accent('lintel COMMAND --help'), ink.quiet('what a command takes, with an example')],
+        [ink.accent('lintel --version'), ink.quiet(`this is ${version()}`)],
+      ])}\n` +
+      `Start with ${ink.accent('lintel demo')}: nothing to write, nothing left behind.\n`,
+  );
+  return 0;
+}
+
+function unknownCommand(name: string, io: Io): number {
+  const meant = nearest(name, COMMANDS.keys());
+  const hint = meant === undefined ? 'Run "lintel --help" for the list.' : `Did you mean "lintel ${meant}"?`;
+  io.err(`lintel: there is no command "${printable(name)}". ${hint}\n`);
+  return 2;
+}
+
+/** `util.parseArgs` throws these for unknown options, missing values and stray words. */
+function isUsage(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+}
+
+function usage(name: string, error: Error): string {
+  const said = printable(error.message.split('. To specify', 1)[0] ?? error.message);
+  return `lintel ${name}: ${said}. Run "lintel ${name} --help" for what it takes.\n`.replace('..', '.');
+}
+
+function bug(error: unknown): string {
+  const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return `lintel: something went wrong here; it is a bug worth reporting. (INTERNAL)\n${told}\n`;
+}
