@@ -1,6 +1,10 @@
+import type { Decision } from './decision.ts';
+import type { Fault } from './fault.ts';
+import type { Peer } from './peer.ts';
 import type { Result } from './result.ts';
 import type { FoundSecret, HandOver, Secret, SecretKey, Session, SessionToken } from './session.ts';
-import type { User } from './subject.ts';
+import type { Subject, User } from './subject.ts';
+import type { Target } from './target.ts';
 import type { Ip } from './text/ip.ts';
 
 /** Hot-path stores answer at once where they can; the one `await` of the journey takes both. */
@@ -81,6 +85,8 @@ export type BasicVerifier = PasswordVerifier;
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Milliseconds of a clock that never goes back, for durations. */
+  monotonic(): number;
 }
 
 /** Hashing and randomness, from `ops/`. */
@@ -101,11 +107,12 @@ export interface AuditSink {
 export type AuditEvent =
   | {
       readonly kind: 'decision';
-      readonly decision: import('./decision.ts').Decision;
-      readonly target: import('./target.ts').Target | undefined;
+      readonly decision: Decision;
+      readonly target: Target | undefined;
+      readonly subject: Subject;
       readonly dialect: string;
-      readonly peer: string;
-      readonly durationNs: number;
+      readonly peer: Peer;
+      readonly durationMs: number;
     }
   | { readonly kind: 'sign-in'; readonly user: string; readonly client: string; readonly sessionId: string }
   | {
@@ -115,12 +122,7 @@ export type AuditEvent =
       readonly why: PasswordFailure['kind'] | 'store';
     }
   | { readonly kind: 'sign-out'; readonly user: string; readonly client: string; readonly sessions: number }
-  | {
-      readonly kind: 'fault';
-      readonly fault: import('./fault.ts').Fault;
-      readonly where: string;
-      readonly peer: string;
-    }
+  | { readonly kind: 'fault'; readonly fault: Fault; readonly where: string; readonly peer: string }
   | { readonly kind: 'touch-failed'; readonly error: string };
 
 /** A URL as a browser parses it (WHATWG URL Standard); undefined when a browser would not navigate there. */

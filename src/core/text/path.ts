@@ -1,4 +1,5 @@
 import { err, ok, type Result } from '../result.ts';
+import { decodeUtf8 } from './utf8.ts';
 
 /**
  * Paths have readings: the several ways in which an app may understand the same bytes.
@@ -31,9 +32,9 @@ export type PathProblem =
 /** Nearly all paths: no escape, no dot segment or dot file, no "//", no ";" or "\". One reading, equal to the bytes. */
 const PLAIN = /^(?:\/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*)*\/?$/;
 
-/** `path` is what stands before "?", in latin1 as Node hands it over (each char one byte). */
+/** `path` is what stands before "?", in latin1 as Node hands it over (each char one byte); empty reads as "/". */
 export function parsePath(path: string): Result<Path, PathProblem> {
-  if (path.length > 0 && PLAIN.test(path)) return ok({ received: path, readings: [path] });
+  if (PLAIN.test(path)) return ok({ received: path, readings: [path === '' ? '/' : path] });
   return readPath(path);
 }
 
@@ -64,6 +65,8 @@ function readPath(path: string): Result<Path, PathProblem> {
   return head === undefined ? err('climbs above the root') : ok({ received: path, readings: [head, ...rest] });
 }
 
+const C1 = /[\u0080-\u009f]/;
+
 /** Cuts ";…" of every segment, encoded semicolons included: some servers decode first and cut then. */
 function cutParameters(path: string): string {
   return path.replace(/(?:;|%3[bB])[^/]*/g, '');
@@ -88,8 +91,9 @@ function decode(path: string, separators: boolean): Result<string, PathProblem> 
     if (byte < 0x20 || byte === 0x7f) return err('control byte');
     bytes.push(byte === 0x5c && separators ? 0x2f : byte);
   }
-  const text = utf8(bytes);
-  return text === undefined ? err('invalid UTF-8') : ok(text);
+  const text = decodeUtf8(bytes);
+  if (text === undefined) return err('invalid UTF-8');
+  return C1.test(text) ? err('control byte') : ok(text);
 }
 
 /** The value of a hex digit, NaN for anything else, so that one comparison catches both digits. */
@@ -97,31 +101,6 @@ function hex(code: number): number {
   if (code >= 0x30 && code <= 0x39) return code - 0x30;
   const lower = code | 0x20;
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : Number.NaN;
-}
-
-/** Strict UTF-8 (RFC 3629): no overlong forms ("%c0%af" is no slash), no surrogates, nothing above U+10FFFF. */
-function utf8(bytes: readonly number[]): string | undefined {
-  let out = '';
-  for (let i = 0; i < bytes.length; ) {
-    const b = bytes[i++] ?? 0;
-    if (b < 0x80) {
-      out += String.fromCharCode(b);
-      continue;
-    }
-    const more = b >= 0xc2 && b < 0xe0 ? 1 : b >= 0xe0 && b < 0xf0 ? 2 : b >= 0xf0 && b < 0xf5 ? 3 : 0;
-    if (more === 0) return undefined;
-    let point = b & (0x3f >> more);
-    for (let k = 0; k < more; k++) {
-      const next = bytes[i++] ?? 0;
-      if ((next & 0xc0) !== 0x80) return undefined;
-      point = point * 64 + (next & 0x3f);
-    }
-    const least = more === 2 ? 0x800 : more === 3 ? 0x10000 : 0x80;
-    if (point < least || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) return undefined;
-    if (point >= 0x80 && point <= 0x9f) return undefined; // C1 controls: never in an honest path
-    out += String.fromCodePoint(point);
-  }
-  return out;
 }
 
 /** Resolves "." and ".." segments; keeps a trailing slash; undefined when ".." has nothing to remove. */

@@ -1,0 +1,184 @@
+import type { App, AppUrl } from '../app.ts';
+import { compileProfile, REMOTE } from '../profile/profile.ts';
+import type { User } from '../subject.ts';
+import { isSecure, type Scheme, type Target } from '../target.ts';
+import { isWithin } from '../text/host.ts';
+import { type CompiledRule, compileRule, hostCovers } from './match.ts';
+import type { HostPattern, Outcome, Rule } from './rule.ts';
+
+/** A shared cookie domain with its own portal (`domains:`). */
+export interface CookieDomain {
+  readonly domain: string;
+  readonly cookie: string;
+  /** undefined: nobody can sign in here. */
+  readonly portal: PortalAddress | undefined;
+}
+
+/** Where people sign in. `url` ends in "/". */
+export interface PortalAddress {
+  readonly url: string;
+  readonly origin: string;
+  readonly host: string;
+  readonly basePath: string;
+}
+
+export interface PolicySource {
+  readonly apps: readonly App[];
+  readonly rules: readonly Rule[];
+  readonly defaultOutcome: Outcome;
+  readonly domains: readonly CookieDomain[];
+  readonly portal: PortalAddress | undefined;
+}
+
+export interface CompiledApp {
+  readonly app: App;
+  readonly rules: readonly CompiledRule[];
+  readonly headers: (user: User | undefined) => readonly string[];
+}
+
+/** All that is known of a host, found in time that does not grow with the number of hosts. */
+export interface HostEntry {
+  /** The apps of the most specific url that covers the host: exact, else the longest wildcard. */
+  readonly apps: readonly { readonly url: AppUrl; readonly app: CompiledApp }[];
+  /** `policy.rules` whose hosts cover it, in order. */
+  readonly rules: readonly CompiledRule[];
+  readonly domain: CookieDomain | undefined;
+}
+
+export interface Policy {
+  readonly source: PolicySource;
+  readonly apps: readonly CompiledApp[];
+  lookup(host: string): HostEntry;
+  /** Identity headers for a host without an app. */
+  readonly headers: (user: User | undefined) => readonly string[];
+}
+
+/** Compiles rules and apps into a host index: a request does map look-ups, one for each label of its host at most. */
+export function compilePolicy(source: PolicySource): Policy {
+  const apps = source.apps.map(compileApp);
+  const rules = new HostIndex(source.rules.map((r) => ({ hosts: r.hosts, value: compileRule(r) })));
+  const urls = new HostIndex(
+    apps.flatMap((app) => app.app.urls.map((url) => ({ hosts: [url.host], value: { url, app } }))),
+  );
+  const compute = (host: string): HostEntry => ({
+    apps: mostSpecific(urls.covering(host)),
+    rules: rules.covering(host),
+    domain: source.domains.find((d) => isWithin(host, d.domain)),
+  });
+  const exact = new Map<string, HostEntry>();
+  for (const host of [...rules.exactHosts(), ...urls.exactHosts()]) exact.set(host, compute(host));
+  return { source, apps, headers: compileProfile(REMOTE), lookup: (host) => exact.get(host) ?? compute(host) };
+}
+
+function compileApp(app: App): CompiledApp {
+  return { app, rules: app.rules.map(compileRule), headers: compileProfile(app.profile) };
+}
+
+function mostSpecific(found: HostEntry['apps']): HostEntry['apps'] {
+  const rank = ({ url: { host } }: { url: AppUrl }) =>
+    host.kind === 'exact' ? 1e6 : host.kind === 'regex' ? 0 : host.suffix.length;
+  const best = Math.max(...found.map(rank));
+  return found.filter((f) => rank(f) === best);
+}
+
+/** Values by host pattern: exact hosts in one map, wildcards by suffix, expressions in a list; order is kept. */
+class HostIndex<T> {
+  readonly #exact = new Map<string, Numbered<T>[]>();
+  readonly #suffix = new Map<string, Numbered<T>[]>();
+  readonly #regex: (Numbered<T> & { readonly pattern: HostPattern })[] = [];
+  readonly #everywhere: Numbered<T>[] = [];
+
+  constructor(entries: readonly { readonly hosts: readonly HostPattern[]; readonly value: T }[]) {
+    for (const [number, { hosts, value }] of entries.entries()) {
+      if (hosts.length === 0) this.#everywhere.push({ number, value });
+      for (const pattern of hosts) this.#add(pattern, { number, value });
+    }
+  }
+
+  #add(pattern: HostPattern, entry: Numbered<T>): void {
+    switch (pattern.kind) {
+      case 'exact':
+        push(this.#exact, pattern.host, entry);
+        break;
+      case 'wildcard':
+      case 'user':
+      case 'group':
+        push(this.#suffix, pattern.suffix, entry);
+        break;
+      case 'regex':
+        this.#regex.push({ ...entry, pattern });
+        break;
+      default:
+        pattern satisfies never;
+    }
+  }
+
+  exactHosts(): Iterable<string> {
+    return this.#exact.keys();
+  }
+
+  covering(host: string): T[] {
+    const found = new Map<number, T>();
+    const take = (list: readonly Numbered<T>[] | undefined) => {
+      for (const e of list ?? []) found.set(e.number, e.value);
+    };
+    take(this.#everywhere);
+    take(this.#exact.get(host));
+    for (let dot = host.indexOf('.', 1); dot > 0; dot = host.indexOf('.', dot + 1))
+      take(this.#suffix.get(host.slice(dot)));
+    for (const e of this.#regex) if (hostCovers(e.pattern, host)) found.set(e.number, e.value);
+    return [...found].sort((a, b) => a[0] - b[0]).map(([, value]) => value);
+  }
+}
+
+interface Numbered<T> {
+  readonly number: number;
+  readonly value: T;
+}
+
+function push<T>(map: Map<string, T[]>, key: string, value: T): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+/** The app a URL belongs to, and the origin it is declared with. */
+export interface AppPlace {
+  readonly app: CompiledApp;
+  /** scheme://host[:port] of the declaration with the request's host: where sign-ins return and cookies bind. */
+  readonly origin: string;
+  readonly secure: boolean;
+}
+
+/**
+ * The app for a host. Proxies often leave the port out (nginx's $host), so the port chooses among the apps of a host
+ * and does not hide the only one; with several and none fitting there is no app.
+ */
+export function appAt(
+  entry: HostEntry,
+  t: { readonly scheme: Scheme; readonly host: string; readonly port: number | undefined },
+): AppPlace | undefined {
+  const secure = isSecure(t.scheme);
+  const port = t.port ?? (secure ? 443 : 80);
+  const fit =
+    entry.apps.find((a) => a.url.port === port && (a.url.scheme === 'https') === secure) ??
+    entry.apps.find((a) => a.url.port === port) ??
+    (entry.apps.length === 1 || t.port === undefined ? entry.apps[0] : undefined);
+  if (fit === undefined) return undefined;
+  return { app: fit.app, origin: urlOrigin(fit.url, t.host), secure: fit.url.scheme === 'https' };
+}
+
+export function urlOrigin(url: AppUrl, host: string): string {
+  const standard = url.scheme === 'https' ? 443 : 80;
+  return `${url.scheme}://${host}${url.port === standard ? '' : `:${url.port}`}`;
+}
+
+/** As `appAt`, for a URL whose parts are at hand. */
+export function appFor(policy: Policy, scheme: Scheme, host: string, port: number | undefined): AppPlace | undefined {
+  return appAt(policy.lookup(host), { scheme, host, port });
+}
+
+/** The app's own place for a target, or undefined when no app names its host. */
+export function placeOf(policy: Policy, target: Target): AppPlace | undefined {
+  return appAt(policy.lookup(target.host), target);
+}

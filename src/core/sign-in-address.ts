@@ -1,0 +1,86 @@
+import { type Fault, fault } from './fault.ts';
+import type { PortalAddress } from './policy/compile.ts';
+import type { Candidates } from './policy/decide.ts';
+import type { ParseUrl } from './ports.ts';
+import { err, ok, type Result } from './result.ts';
+import { known, quote, targetUrl } from './target.ts';
+import { isWithin } from './text/host.ts';
+import { escapedPath, parseQuery, queryComponent, queryText } from './text/url-encode.ts';
+
+/** Where hand-over begins on an app's own host. */
+export const START_PATH = '/.lintel/start';
+
+/** How a browser that must sign in gets there. */
+export type SignIn =
+  /** Straight to the portal of a shared cookie domain, as Authelia does: `?rd=…&rm=…`. */
+  | { readonly kind: 'portal'; readonly url: string }
+  /** By hand-over on the app's own host. */
+  | { readonly kind: 'hand-over' }
+  | { readonly kind: 'none' };
+
+/**
+ * Chooses the way. An override comes from the operator's snippet, but on some proxies a client can reach it, so it is
+ * held to the cookie domain of the target (contract §2.3 step 4); a bad one is a fault even where nobody signs in.
+ */
+export function signInFor(
+  c: Candidates,
+  override: string | undefined,
+  portal: PortalAddress | undefined,
+  hasDefault: boolean,
+  parse: ParseUrl,
+): Result<SignIn, Fault> {
+  if (override !== undefined) return overridden(c, override, portal, parse);
+  if (!hasDefault) return ok({ kind: 'none' });
+  if (c.domain === undefined) return ok({ kind: portal === undefined ? 'none' : 'hand-over' });
+  const own = c.domain.portal;
+  // Authelia's older form `session.domain` has no portal address: every request is refused, a bypass too.
+  return own === undefined
+    ? err(fault('PORTAL-NONE', `domain ${c.domain.domain}`))
+    : ok({ kind: 'portal', url: own.url });
+}
+
+function overridden(
+  c: Candidates,
+  override: string,
+  portal: PortalAddress | undefined,
+  parse: ParseUrl,
+): Result<SignIn, Fault> {
+  const refused = err(fault('PORTAL-OVERRIDE', `${quote(override)} for host ${c.target.host}`));
+  const url = /[\\\u0000-\u0020\u007f]/.test(override) ? undefined : parse(override);
+  if (url === undefined || url.protocol !== 'https:' || url.username !== '' || url.password !== '') return refused;
+  if (c.domain === undefined)
+    return portal !== undefined && url.hostname === portal.host ? ok({ kind: 'hand-over' }) : refused;
+  return isWithin(url.hostname.replace(/\.$/, ''), c.domain.domain) ? ok({ kind: 'portal', url: url.href }) : refused;
+}
+
+/** The `Location` of a challenge; undefined when there is nowhere to sign in. */
+export function signInLocation(signIn: SignIn, c: Candidates): string | undefined {
+  switch (signIn.kind) {
+    case 'none':
+      return undefined;
+    case 'hand-over': {
+      const { path, query } = c.target;
+      const rd = `${escapedPath(path.received) || '/'}${query === undefined ? '' : `?${query}`}`;
+      return `${c.origin}${START_PATH}?rd=${queryComponent(rd)}`;
+    }
+    case 'portal': {
+      const rm = known(c.target.method) ? c.target.method : undefined;
+      return withQuery(signIn.url, targetUrl(c.target), rm);
+    }
+    default:
+      return signIn satisfies never;
+  }
+}
+
+/** `?rd=…&rm=…` as Go's url.Values writes it: what the portal URL already asks for is kept and sorted in. */
+function withQuery(url: string, rd: string, rm: string | undefined): string {
+  const mark = url.indexOf('?');
+  const pairs =
+    mark < 0
+      ? []
+      : parseQuery(url.slice(mark + 1)).map((p) => [p.key, `${queryText(p.key)}=${queryText(p.value)}`] as const);
+  pairs.push(['rd', `rd=${queryComponent(rd)}`]);
+  if (rm !== undefined) pairs.push(['rm', `rm=${rm}`]);
+  pairs.sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0));
+  return `${mark < 0 ? url : url.slice(0, mark)}?${pairs.map((p) => p[1]).join('&')}`;
+}

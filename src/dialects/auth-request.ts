@@ -1,0 +1,37 @@
+import { type Fault, fault } from '../core/fault.ts';
+import { forwardedClient } from '../core/peer.ts';
+import { err, ok, type Result } from '../core/result.ts';
+import { quote } from '../core/target.ts';
+import { answer } from './answer.ts';
+import type { Dialect } from './dialect.ts';
+import { endpointParameter, forwarded } from './read.ts';
+
+/**
+ * nginx `auth_request`: `X-Original-URL` (absolute) and `X-Original-Method`. The client's own `X-Forwarded-*` arrive
+ * here too, because nginx passes every client header to the subrequest, so they are never read.
+ */
+export const authRequest: Dialect = {
+  name: 'AuthRequest',
+  methods: ['GET', 'HEAD'],
+  hasDefaultPortal: true,
+  read(wire, peer) {
+    const h = wire.headers;
+    const url = forwarded(peer, h, 'x-original-url', 'X-Original-URL');
+    if (!url.ok) return url;
+    const method = forwarded(peer, h, 'x-original-method', 'X-Original-Method');
+    if (!method.ok) return method;
+    const parts = splitUrl(url.value);
+    if (!parts.ok) return parts;
+    return ok({ parts: { ...parts.value, method: method.value, client: forwardedClient(h, peer) } });
+  },
+  portalOverride: (wire) => endpointParameter(wire, 'authelia_url'),
+  write: (decision, r) => answer(decision, r, { only401And403: true, requestFaultStatus: 403 }),
+};
+
+/** `scheme://authority[path][?query]` into its parts, without touching a byte of them. An empty path is "/". */
+export function splitUrl(url: string): Result<{ scheme: string; authority: string; uri: string }, Fault> {
+  const match = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#\\]*)(.*)$/s.exec(url);
+  if (match === null) return err(fault('TARGET-PATH', `original URL ${quote(url)} is not absolute`));
+  const [, scheme = '', authority = '', uri = ''] = match;
+  return ok({ scheme, authority, uri });
+}

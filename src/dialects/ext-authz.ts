@@ -1,0 +1,31 @@
+import { fault } from '../core/fault.ts';
+import { forwardedClient } from '../core/peer.ts';
+import { err, ok } from '../core/result.ts';
+import { quote } from '../core/target.ts';
+import { answer } from './answer.ts';
+import type { Dialect } from './dialect.ts';
+import { connectionScheme, forwarded, forwardedOr, headerText } from './read.ts';
+
+/**
+ * Envoy's HTTP ext_authz: the check request *is* the original one with a prefix before its path. Method from the
+ * request line, host from `Host`, query string kept. Envoy joins `path_prefix` (which ends in "/") and the path, so
+ * the wire has two slashes after the endpoint; exactly one of them belongs to the prefix.
+ */
+export const extAuthz: Dialect = {
+  name: 'ExtAuthz',
+  methods: undefined,
+  hasDefaultPortal: true,
+  read(wire, peer, endpointPath) {
+    const scheme = forwardedOr(peer, wire.headers, 'x-forwarded-proto', 'X-Forwarded-Proto', connectionScheme(wire));
+    if (!scheme.ok) return scheme;
+    const authority = forwarded(peer, wire.headers, 'host', 'Host');
+    if (!authority.ok) return authority;
+    const rest = wire.target.slice(endpointPath.length);
+    const uri = rest.startsWith('//') ? rest.slice(1) : rest;
+    if (!uri.startsWith('/')) return err(fault('TARGET-MISSING', `the path after ${quote(endpointPath)} is missing.`));
+    const client = forwardedClient(wire.headers, peer);
+    return ok({ parts: { scheme: scheme.value, authority: authority.value, uri, method: wire.method, client } });
+  },
+  portalOverride: (wire) => headerText(wire.headers, 'x-authelia-url'),
+  write: (decision, r) => answer(decision, r, { only401And403: false, requestFaultStatus: undefined }),
+};

@@ -1,0 +1,51 @@
+import { type Fault, fault } from '../core/fault.ts';
+import type { TrustedPeer } from '../core/peer.ts';
+import { err, ok, type Result } from '../core/result.ts';
+import { first, type HeaderList, single } from '../core/text/header-list.ts';
+import { decodeComponent, parseQuery } from '../core/text/url-encode.ts';
+import type { Wire } from '../core/wire.ts';
+
+/**
+ * The one value of a routing header, lower-case name. Taking a `TrustedPeer` is the point: without the proof that the
+ * peer may speak for others, reading a forwarded header does not compile. Missing, empty and repeated are faults.
+ */
+export function forwarded(_peer: TrustedPeer, headers: HeaderList, name: string, shown: string): Result<string, Fault> {
+  const found = single(headers, name);
+  if (found.kind === 'repeated') return err(fault('TARGET-REPEATED', `${shown} came more than once`));
+  if (found.kind === 'absent' || found.value === '') return err(fault('TARGET-MISSING', `${shown} is missing.`));
+  return ok(found.value);
+}
+
+/** As `forwarded`, with a value to use when the header is absent. Repeated and empty stay faults. */
+export function forwardedOr(
+  peer: TrustedPeer,
+  headers: HeaderList,
+  name: string,
+  shown: string,
+  absent: string,
+): Result<string, Fault> {
+  return single(headers, name).kind === 'absent' ? ok(absent) : forwarded(peer, headers, name, shown);
+}
+
+/** True when the header is there at all. */
+export function present(headers: HeaderList, name: string): boolean {
+  return first(headers, name) !== undefined;
+}
+
+/** One parameter of the endpoint's own query, where an operator's snippet puts options. */
+export function endpointParameter(wire: Wire, key: string): string | undefined {
+  const mark = wire.target.indexOf('?');
+  if (mark < 0) return undefined;
+  return parseQuery(wire.target.slice(mark + 1)).find((p) => p.key === key)?.value;
+}
+
+/** The header as text, for portal overrides. */
+export function headerText(headers: HeaderList, name: string): string | undefined {
+  const value = first(headers, name);
+  return value === undefined || value === '' ? undefined : (decodeComponent(value) ?? value);
+}
+
+/** The scheme of the connection itself, used where a proxy may leave the header out (contract §2.2). */
+export function connectionScheme(wire: Wire): 'https' | 'http' {
+  return wire.encrypted ? 'https' : 'http';
+}

@@ -1,0 +1,173 @@
+import type { Challenge, Decision } from './core/decision.ts';
+import type { Endpoint, Strategy } from './core/endpoint.ts';
+import { type Fault, fault } from './core/fault.ts';
+import { describePeer, type TrustedPeer } from './core/peer.ts';
+import type { Policy } from './core/policy/compile.ts';
+import { type Candidates, candidatesFor, decide } from './core/policy/decide.ts';
+import type { ParseUrl } from './core/ports.ts';
+import { signInFor, signInLocation } from './core/sign-in-address.ts';
+import { ANONYMOUS, type Subject } from './core/subject.ts';
+import { canonicalTarget, type Target, type TargetParts } from './core/target.ts';
+import { first } from './core/text/header-list.ts';
+import type { Reply, Wire } from './core/wire.ts';
+import { type IdentifyPorts, type Identity, identify } from './identify.ts';
+
+export interface GatePorts extends IdentifyPorts {
+  /** The policy in force; a reload swaps it. */
+  policy(): Policy;
+  readonly parseUrl: ParseUrl;
+}
+
+/** What the gate needs of a dialect (see dialects/dialect.ts). */
+export interface CheckDialect {
+  readonly name: string;
+  readonly hasDefaultPortal: boolean;
+  read(
+    wire: Wire,
+    peer: TrustedPeer,
+    endpointPath: string,
+  ): { ok: true; value: { parts: TargetParts } } | { ok: false; error: Fault };
+  portalOverride(wire: Wire): string | undefined;
+  write(decision: Decision, context: GateRendering): Reply;
+}
+
+export interface GateRendering {
+  readonly wire: Wire;
+  readonly target: Target | undefined;
+  readonly location: string | undefined;
+  readonly identity: readonly string[];
+  readonly authorization: string;
+}
+
+/** A judged request: the decision and what a renderer or forwarder needs to carry it out. */
+export interface Judged {
+  readonly decision: Decision;
+  readonly target: Target | undefined;
+  readonly subject: Subject;
+  readonly candidates: Candidates | undefined;
+  readonly location: string | undefined;
+  readonly identity: readonly string[];
+  readonly consumed: boolean;
+}
+
+/** One check request, top to bottom; the stages are those of docs/decisions/0001. Never throws for bad input. */
+export async function check(
+  ports: GatePorts,
+  endpoint: Endpoint,
+  dialect: CheckDialect,
+  wire: Wire,
+  peer: TrustedPeer | undefined,
+): Promise<Reply> {
+  const started = ports.clock.monotonic();
+  const judged = peer === undefined ? untrusted(wire) : await judgeAsked(ports, endpoint, dialect, wire, peer);
+  witness(ports, judged, dialect.name, wire, started);
+  const authorization = judged.consumed ? '' : (first(wire.headers, 'authorization') ?? '');
+  return dialect.write(judged.decision, { ...judged, wire, authorization });
+}
+
+function untrusted(wire: Wire): Judged {
+  const who = describePeer(wire.peer);
+  return faulty(fault('PEER-UNTRUSTED', `The peer is ${who}; the line to add is  trusted_proxies: [${who}]`));
+}
+
+async function judgeAsked(
+  ports: GatePorts,
+  endpoint: Endpoint,
+  dialect: CheckDialect,
+  wire: Wire,
+  peer: TrustedPeer,
+): Promise<Judged> {
+  const asked = dialect.read(wire, peer, endpoint.path);
+  if (!asked.ok) return faulty(asked.error);
+  const target = canonicalTarget(asked.value.parts);
+  if (!target.ok) return faulty(target.error);
+  return judge(ports, target.value, endpoint.strategies, wire, {
+    override: dialect.portalOverride(wire),
+    hasDefaultPortal: dialect.hasDefaultPortal,
+    demandsBasic: dialect.name === 'Legacy' && /[?&]auth=basic(?:&|$)/.test(wire.target),
+  });
+}
+
+export interface AskOptions {
+  readonly override: string | undefined;
+  readonly hasDefaultPortal: boolean;
+  readonly demandsBasic: boolean;
+}
+
+/** Stages 3 to 5, the same for check endpoints and the proxy face: candidates, subject, decision. */
+export async function judge(
+  ports: GatePorts,
+  target: Target,
+  strategies: readonly Strategy[],
+  wire: Wire,
+  options: AskOptions,
+): Promise<Judged> {
+  const policy = ports.policy();
+  const candidates = candidatesFor(policy, target);
+  if (!candidates.ok) return { ...faulty(candidates.error), target };
+  const c = candidates.value;
+  const signIn = signInFor(c, options.override, policy.source.portal, options.hasDefaultPortal, ports.parseUrl);
+  if (!signIn.ok) return { ...faulty(signIn.error), target };
+  const who = await identify(ports, strategies, {
+    headers: wire.headers,
+    candidates: c,
+    demandsBasic: options.demandsBasic,
+  });
+  const decision = answerCredentials(decide(c, who.subject), who, strategies);
+  const headers = c.place?.app.headers ?? policy.headers;
+  return {
+    decision,
+    target,
+    subject: who.subject,
+    candidates: c,
+    location: decision.kind === 'challenge' ? signInLocation(signIn.value, c) : undefined,
+    identity: headers(
+      decision.kind === 'allow' && decision.subject.kind === 'user' ? decision.subject.user : undefined,
+    ),
+    consumed: who.consumed,
+  };
+}
+
+/**
+ * Clients that chose a header scheme are answered in it (contract §2.4, §2.7): refused credentials get their challenge
+ * unless the request is allowed anyway, also in place of a 403; and an endpoint whose last strategy is a header never
+ * redirects.
+ */
+function answerCredentials(decision: Decision, who: Identity, strategies: readonly Strategy[]): Decision {
+  if (decision.kind === 'allow' || decision.kind === 'fault') return decision;
+  if (who.fault !== undefined) return { kind: 'fault', fault: who.fault };
+  if (who.refused !== undefined) return credentials(decision, who.refused, true);
+  if (decision.kind === 'deny') return decision;
+  const last = strategies.at(-1);
+  const basicUser = who.subject.kind === 'user' && who.subject.via === 'basic';
+  const header = basicUser ? strategies.find((s) => s.kind !== 'CookieSession') : last;
+  return header === undefined || header.kind === 'CookieSession' ? decision : credentials(decision, header, false);
+}
+
+function credentials(
+  decision: Extract<Decision, { kind: 'challenge' | 'deny' }>,
+  strategy: Strategy,
+  refused: boolean,
+): Decision {
+  const how: Challenge = { kind: 'credentials', proxy: strategy.kind === 'HeaderProxyAuthorization', refused };
+  return { kind: 'challenge', how, ground: decision.ground };
+}
+
+function faulty(f: Fault): Judged {
+  return {
+    decision: { kind: 'fault', fault: f },
+    target: undefined,
+    subject: ANONYMOUS,
+    candidates: undefined,
+    location: undefined,
+    identity: [],
+    consumed: false,
+  };
+}
+
+/** Stage 6: the one place that tells log and metrics what was decided. */
+export function witness(ports: GatePorts, judged: Judged, dialect: string, wire: Wire, started: number): void {
+  const { decision, target, subject } = judged;
+  const durationMs = ports.clock.monotonic() - started;
+  ports.audit.record({ kind: 'decision', decision, target, subject, dialect, peer: wire.peer, durationMs });
+}
