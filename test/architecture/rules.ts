@@ -15,6 +15,7 @@ const BOUNDARIES: readonly (readonly [part: string, boundary: Boundary])[] = [
   ['dialects/', { may: ['core/'] }],
   ['stores/', { may: ['core/', 'node:'] }],
   ['sources/', { may: ['core/', 'node:', 'yaml', 'bcryptjs'] }],
+  ['passwords/', { may: ['core/', 'node:', 'bcryptjs'] }],
   ['portal/', { may: ['core/', 'node:'], mayTypesOf: ['server/'] }],
   ['proxy/', { may: ['core/', 'node:'], mayTypesOf: ['server/'] }],
   [
@@ -35,6 +36,7 @@ export const MINTS: ReadonlyMap<string, number> = new Map([
   ['core/session.ts', 2],
   ['core/peer.ts', 1],
   ['core/text/return-to.ts', 1],
+  ['portal/html.ts', 2],
 ]);
 
 const MEANINGLESS = /(^|\/)(utils?|helpers?|common|shared|lib|misc|types)\//;
