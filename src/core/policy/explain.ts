@@ -1,0 +1,74 @@
+import type { Decision } from '../decision.ts';
+import type { Fault } from '../fault.ts';
+import { err, ok, type Result } from '../result.ts';
+import type { Subject } from '../subject.ts';
+import type { Target } from '../target.ts';
+import { type AppPlace, placeOf, type Policy } from './compile.ts';
+import { candidatesFor, decide } from './decide.ts';
+import { type CompiledRule, matchConditions, matchUser } from './match.ts';
+import type { Rule } from './rule.ts';
+
+/** What became of one rule for one reading of the path. */
+export type Step =
+  | { readonly rule: Rule; readonly kind: 'decides' }
+  /** A condition failed: which one. */
+  | { readonly rule: Rule; readonly kind: 'condition'; readonly failed: string }
+  /** It is for other people. */
+  | { readonly rule: Rule; readonly kind: 'subject' }
+  /** It tests a fact that is not known. */
+  | { readonly rule: Rule; readonly kind: 'unknown'; readonly missing: string }
+  | { readonly rule: Rule; readonly kind: 'not-reached' };
+
+export interface ExplainedReading {
+  readonly path: string;
+  readonly steps: readonly Step[];
+  readonly decision: Decision;
+}
+
+export interface Explanation {
+  readonly place: AppPlace | undefined;
+  readonly readings: readonly ExplainedReading[];
+  /** The strictest of the readings' decisions: what a request would get. */
+  readonly decision: Decision;
+  /** Identity headers that the app would get on an allow, flat. */
+  readonly headers: readonly string[];
+}
+
+/**
+ * Every rule considered, in order, and why it matched or not. The decision itself comes from `decide`, the same
+ * function that requests run, so the explanation cannot drift from the truth.
+ */
+export function explain(policy: Policy, target: Target, subject: Subject): Result<Explanation, Fault> {
+  const candidates = candidatesFor(policy, target);
+  if (!candidates.ok) return err(candidates.error);
+  const c = candidates.value;
+  const place = placeOf(policy, target);
+  const rules = [...policy.lookup(target.host).rules, ...(place?.app.rules ?? [])];
+  const readings = c.readings.map((reading) => ({
+    path: reading.path,
+    steps: steps(rules, target, reading.path, subject),
+    decision: decide({ ...c, readings: [reading] }, subject),
+  }));
+  const decision = decide(c, subject);
+  const user = decision.kind === 'allow' && decision.subject.kind === 'user' ? decision.subject.user : undefined;
+  const headers = decision.kind === 'allow' ? (place?.app.headers ?? policy.headers)(user) : [];
+  return ok({ place, readings, decision, headers });
+}
+
+function steps(rules: readonly CompiledRule[], target: Target, path: string, subject: Subject): Step[] {
+  let decided = false;
+  return rules.map((rule) => {
+    const step: Step = decided ? { rule: rule.rule, kind: 'not-reached' } : stepOf(rule, target, path, subject);
+    decided ||= step.kind === 'decides' || step.kind === 'unknown';
+    return step;
+  });
+}
+
+function stepOf(rule: CompiledRule, target: Target, path: string, subject: Subject): Step {
+  const failed = rule.conditions.find((c) => c.test(target, path) === 'no');
+  if (failed !== undefined) return { rule: rule.rule, kind: 'condition', failed: failed.name };
+  if (subject.kind === 'user' && !matchUser(rule, target, path, subject.user)) return { rule: rule.rule, kind: 'subject' };
+  const match = matchConditions(rule, target, path);
+  if (match === 'yes' || match === 'no') return { rule: rule.rule, kind: 'decides' };
+  return { rule: rule.rule, kind: 'unknown', missing: match.missing };
+}

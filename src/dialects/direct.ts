@@ -1,0 +1,64 @@
+import type { Decision } from '../core/decision.ts';
+import type { Strategy } from '../core/endpoint.ts';
+import { type Fault, fault } from '../core/fault.ts';
+import { forwardedClient, type TrustedPeer } from '../core/peer.ts';
+import { err, ok, type Result } from '../core/result.ts';
+import { canonicalTarget, quote, type Target, type Unknown } from '../core/target.ts';
+import { single } from '../core/text/header-list.ts';
+import type { Ip } from '../core/text/ip.ts';
+import type { Reply, Wire } from '../core/wire.ts';
+import { isBrowser } from './negotiate.ts';
+import { errorReply } from './page.ts';
+import { connectionScheme, forwardedOr } from './read.ts';
+
+/** What the proxy face looks at: the app's session cookie, else Basic. */
+export function directStrategies(basicCacheMs: number): readonly Strategy[] {
+  return [{ kind: 'HeaderAuthorization', schemes: ['basic'], basicCacheMs }, { kind: 'CookieSession' }];
+}
+
+/**
+ * The request itself is the original one: nobody in between tells about it. A trusted proxy in front may say the
+ * scheme and the client's address; host and path always come from the request line and `Host`.
+ */
+export function readDirect(wire: Wire, peer: TrustedPeer | undefined): Result<Target, Fault> {
+  const host = single(wire.headers, 'host');
+  if (host.kind !== 'one') return err(fault('REQUEST-MALFORMED', `Host is ${host.kind}`));
+  if (!wire.target.startsWith('/')) return err(fault('REQUEST-MALFORMED', `target ${quote(wire.target)}`));
+  const own = connectionScheme(wire);
+  const scheme = peer === undefined ? ok(own) : forwardedOr(peer, wire.headers, 'x-forwarded-proto', 'X-Forwarded-Proto', own);
+  if (!scheme.ok) return scheme;
+  const client = clientOf(wire, peer);
+  return canonicalTarget({ scheme: scheme.value, authority: host.value, uri: wire.target, method: wire.method, client });
+}
+
+/** The client: the TCP peer, unless that is a trusted proxy, which then says who it speaks for. */
+export function clientOf(wire: Wire, peer: TrustedPeer | undefined): Ip | Unknown {
+  if (peer !== undefined) return forwardedClient(wire.headers, peer);
+  return wire.peer.kind === 'ip' ? wire.peer.ip : { missing: 'an address (unix socket)' };
+}
+
+/** Renders everything but an allow, which is forwarded. */
+export function writeDirect(decision: Exclude<Decision, { kind: 'allow' }>, wire: Wire, location: string | undefined): Reply {
+  switch (decision.kind) {
+    case 'challenge':
+      return challenged(decision, wire, location);
+    case 'deny':
+      return errorReply(wire, decision.reason.kind === 'unknown-fact' ? 'FACT-UNKNOWN' : 'ACCESS-DENIED');
+    case 'fault':
+      return errorReply(wire, decision.fault.id, [], decision.fault.id === 'HOST-UNKNOWN' ? 403 : undefined);
+    default:
+      return decision satisfies never;
+  }
+}
+
+function challenged(d: Extract<Decision, { kind: 'challenge' }>, wire: Wire, location: string | undefined): Reply {
+  const basic = ['WWW-Authenticate', 'Basic realm="Authorization Required"'];
+  if (d.how.kind === 'credentials') {
+    return errorReply(wire, d.how.refused ? 'CREDENTIALS-REFUSED' : 'SIGN-IN-NEEDED', basic, 401);
+  }
+  if (location === undefined) return errorReply(wire, 'SIGN-IN-NEEDED', [], 401);
+  if (!isBrowser(wire.headers)) return errorReply(wire, 'SIGN-IN-NEEDED', ['Location', location], 401);
+  const safe = wire.method === 'GET' || wire.method === 'HEAD' || wire.method === 'OPTIONS';
+  const headers = ['Location', location, 'Cache-Control', 'no-store', 'Referrer-Policy', 'no-referrer'];
+  return { status: safe ? 302 : 303, headers, body: '' };
+}
