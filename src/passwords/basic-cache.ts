@@ -1,0 +1,111 @@
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import type { BasicVerifier, Clock, PasswordFailure, UserSource } from '../core/ports.ts';
+import { err, ok, type Result } from '../core/result.ts';
+import type { User } from '../core/subject.ts';
+import type { Ip } from '../core/text/ip.ts';
+import { addressKey } from './throttle.ts';
+import type { Verifier } from './verifier.ts';
+
+export interface BasicCacheOptions {
+  /** How long an accepted password is remembered, from its check on; 0: not at all. */
+  readonly cacheMs: number;
+  /** Passwords remembered at one time; the oldest go. Default 10,000. */
+  readonly max?: number;
+  /** 32 random bytes of this process. */
+  readonly key: Uint8Array;
+  readonly clock: Clock;
+}
+
+type Outcome = Result<User, PasswordFailure>;
+
+interface Accepted {
+  readonly user: User;
+  readonly until: number;
+}
+
+/**
+ * Remembers accepted passwords for a short while, so that a calendar client that sends its password with every request
+ * does not cost a hash each time. Kept is an HMAC-SHA-256 of client address, name and password under a key of this
+ * process, never the password. Only successes are kept; an entry counts while the source still hands out the very same
+ * user object, so a change, a disabled or a removed account ends it. Equal requests that arrive together share one
+ * check. The address is part of the key, and the throttle is asked on every hit: see `Throttle.hitWaitSeconds`.
+ */
+export function cachedVerifier(verifier: Verifier, source: UserSource, options: BasicCacheOptions): BasicVerifier {
+  const cache = new BasicCache(verifier, source, options);
+  return options.cacheMs > 0
+    ? { verify: (typed, password, client) => cache.verify(typed, password, client) }
+    : verifier;
+}
+
+class BasicCache {
+  readonly #verifier: Verifier;
+  readonly #source: UserSource;
+  readonly #options: BasicCacheOptions;
+  readonly #key: KeyObject;
+  readonly #max: number;
+  readonly #accepted = new Map<string, Accepted>();
+  readonly #flights = new Map<string, Promise<Outcome>>();
+
+  constructor(verifier: Verifier, source: UserSource, options: BasicCacheOptions) {
+    this.#verifier = verifier;
+    this.#source = source;
+    this.#options = options;
+    this.#key = createSecretKey(options.key);
+    this.#max = options.max ?? 10_000;
+  }
+
+  verify(typed: string, password: string, client: Ip | undefined): Promise<Outcome> {
+    const id = this.#digest(typed, password, client);
+    const hit = this.#accepted.get(id);
+    if (hit === undefined) return this.#fly(id, typed, password, client);
+    return this.#recheck(id, hit, typed, password, client);
+  }
+
+  #digest(typed: string, password: string, client: Ip | undefined): string {
+    return createHmac('sha256', this.#key)
+      .update(`${addressKey(client)} ${typed.length} ${typed}${password}`)
+      .digest('base64');
+  }
+
+  async #recheck(id: string, hit: Accepted, typed: string, password: string, client: Ip | undefined): Promise<Outcome> {
+    try {
+      const found = this.#source.lookup(hit.user.name);
+      const now = found instanceof Promise ? await found : found;
+      if (now === hit.user && this.#options.clock.now() < hit.until) return this.#allow(hit.user, client);
+    } catch {
+      return err({ kind: 'unavailable' });
+    }
+    this.#accepted.delete(id);
+    return this.#fly(id, typed, password, client);
+  }
+
+  #allow(user: User, client: Ip | undefined): Outcome {
+    const retryAfterSeconds = this.#verifier.hitWaitSeconds(user, client);
+    return retryAfterSeconds === 0 ? ok(user) : err({ kind: 'throttled', retryAfterSeconds });
+  }
+
+  #fly(id: string, typed: string, password: string, client: Ip | undefined): Promise<Outcome> {
+    const flying = this.#flights.get(id);
+    if (flying !== undefined) return flying;
+    const flight = this.#check(id, typed, password, client);
+    this.#flights.set(id, flight);
+    return flight;
+  }
+
+  async #check(id: string, typed: string, password: string, client: Ip | undefined): Promise<Outcome> {
+    try {
+      const outcome = await this.#verifier.verify(typed, password, client);
+      if (outcome.ok) this.#remember(id, outcome.value);
+      return outcome;
+    } finally {
+      this.#flights.delete(id);
+    }
+  }
+
+  #remember(id: string, user: User): void {
+    this.#accepted.delete(id);
+    const oldest = this.#accepted.size >= this.#max ? this.#accepted.keys().next().value : undefined;
+    if (oldest !== undefined) this.#accepted.delete(oldest);
+    this.#accepted.set(id, { user, until: this.#options.clock.now() + this.#options.cacheMs });
+  }
+}
