@@ -2,7 +2,6 @@ import { equal, match } from 'node:assert/strict';
 import { test } from 'node:test';
 import { runCli, version } from './cli.ts';
 import type { Io } from './command.ts';
-import { nearest } from './nearest.ts';
 import { columns, inkFor, patiently, printable } from './terminal.ts';
 
 function fakeIo(colour = false): Io & { said: string; complained: string } {
@@ -47,13 +46,6 @@ test('what a terminal acts on is never printed', async () => {
   equal(await runCli(['\u001b]0;owned\u0007'], io), 2);
   equal(io.complained.includes('\u001b'), false);
   equal(printable('a\u202eb\r\n'), 'a\\u202eb\\u000d\\u000a');
-});
-
-test('two slips of the finger are forgiven, a third is not', () => {
-  equal(nearest('configg', ['config', 'serve']), 'config');
-  equal(nearest('ocnfigg', ['config', 'serve']), 'config');
-  equal(nearest('ocnfiggs', ['config', 'serve']), undefined);
-  equal(nearest('x', ['ab']), undefined);
 });
 
 test('columns are aligned by what is seen', () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { suggest } from '../config/suggest.ts';
 import type { Command, Io } from './command.ts';
-import { nearest } from './nearest.ts';
 import { COMMANDS } from './table.ts';
 import { columns, inkFor, printable } from './terminal.ts';
 
@@ -53,7 +53,7 @@ async function help(name: string | undefined, io: Io): Promise<number> {
 }
 
 function unknownCommand(name: string, io: Io): number {
-  const meant = nearest(name, COMMANDS.keys());
+  const meant = suggest(name, COMMANDS.keys());
   const hint = meant === undefined ? 'Run "lintel --help" for the list.' : `Did you mean "lintel ${meant}"?`;
   io.err(`lintel: there is no command "${printable(name)}". ${hint}\n`);
   return 2;

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { STYLE as PORTAL_STYLE } from '../../portal/style.ts';
 import { page, type Surroundings } from './page.ts';
 import { type Arrived, arrivedWith, described } from './person.ts';
 
@@ -26,7 +27,7 @@ const HEADERS = {
  */
 export async function startWhoami(around: Surroundings): Promise<WhoamiApp> {
   const assets = new Map([
-    ['/style.css', { type: 'text/css; charset=utf-8', body: readFileSync(STYLE, 'utf8') }],
+    ['/style.css', { type: 'text/css; charset=utf-8', body: PORTAL_STYLE + readFileSync(STYLE, 'utf8') }],
     ['/copy.js', { type: 'text/javascript; charset=utf-8', body: readFileSync(SCRIPT, 'utf8') }],
   ]);
   const server = createServer((request, response) => {

@@ -24,7 +24,8 @@ export function page(arrived: Arrived, path: string, around: Surroundings): Html
 <script src="/copy.js" defer></script>
 </head>
 <body>
-<header class="place">${MARK}<span>whoami</span></header>
+<div class="place wide">
+<header>${MARK}${heading(arrived)}</header>
 <main class="card">
 ${greeting(arrived)}
 <p class="quiet">These headers came from Lintel, not from your browser: it took away whatever your browser sent under
@@ -34,25 +35,26 @@ ${tryIt(path, around, known)}
 ${table('The rest of the request', rest)}
 <p class="copied" role="status" aria-live="polite"></p>
 </main>
+</div>
 </body>
 </html>
 `;
 }
 
-const MARK = html`<svg viewBox="0 0 24 24" width="24" height="24" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="3"><path d="M2 5h20M6 5v16M18 5v16"/></svg>`;
+const MARK = html`<svg class="mark" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" aria-hidden="true" focusable="false"><path d="M1.5 3.5h13M4 3.5v10M12 3.5v10"/></svg>`;
 
-function greeting({ user, name, email, groups }: Arrived): Html {
-  if (user === '') {
-    return html`<h1>Hello, whoever you are</h1>
-<p>No user name reached this app. It shows this page to everyone.</p>`;
-  }
-  return html`<h1>Hello, ${name || user}</h1>
-<p>You're signed in as <strong>${user}</strong>${email !== '' && html` (${email})`}, in ${inGroups(groups)}.</p>`;
+function heading({ user, name }: Arrived): Html {
+  return user === '' ? html`<h1>Hello, whoever you are</h1>` : html`<h1>Hello, <em>${name || user}</em></h1>`;
+}
+
+function greeting({ user, email, groups }: Arrived): Html {
+  if (user === '') return html`<p>No user name reached this app. It shows this page to everyone.</p>`;
+  return html`<p>You're signed in as <strong>${user}</strong>${email !== '' && html` (${email})`}, in ${inGroups(groups)}.</p>`;
 }
 
 function inGroups(groups: readonly string[]): Html {
   if (groups.length === 0) return html`no group`;
-  const names = groups.map((g, i) => html`${i > 0 && ', '}<em>${g}</em>`);
+  const names = groups.map((g, i) => html`${i > 0 && ', '}<strong>${g}</strong>`);
   return html`the ${groups.length === 1 ? 'group' : 'groups'} ${join(names)}`;
 }
 
@@ -62,11 +64,11 @@ function table(title: string, headers: readonly Header[]): Html {
       name,
       value,
     }) => html`<tr><th scope="row">${name}</th><td>${value === '' ? EMPTY : html`<code>${value}</code>`}</td>
-<td class="act"><button type="button" data-copy="${name}: ${value}" aria-label="Copy ${name}" hidden>Copy</button></td></tr>
+<td class="act"><button class="copy" type="button" data-copy="${name}: ${value}" aria-label="Copy ${name}" hidden>Copy</button></td></tr>
 `,
   );
   return html`<h2>${title}</h2>
-<div class="wide" tabindex="0" role="region" aria-label="${title}"><table>
+<div class="scroll" tabindex="0" role="region" aria-label="${title}"><table>
 <thead><tr><th scope="col">Header</th><th scope="col">Value</th><th scope="col"><span class="unseen">Copy</span></th></tr></thead>
 <tbody>
 ${join(rows)}</tbody></table></div>`;
@@ -88,5 +90,5 @@ ${command(`curl -u bob -H 'Remote-User: admin' -H 'Remote_User: admin' ${origin}
 }
 
 function command(text: string): Html {
-  return html`<div class="command"><pre tabindex="0"><code>${text}</code></pre><button type="button" data-copy="${text}" aria-label="Copy the command" hidden>Copy</button></div>`;
+  return html`<div class="command"><pre tabindex="0"><code>${text}</code></pre><button class="copy" type="button" data-copy="${text}" aria-label="Copy the command" hidden>Copy</button></div>`;
 }

@@ -24,7 +24,7 @@ test('the app answers a browser with the page, curl with text, a program with JS
   try {
     const ask = (accept: string) =>
       fetch(`http://${app.address}/`, { headers: { Accept: accept, 'Remote-User': 'alice' } });
-    equal((await (await ask('text/html')).text()).includes('Hello, alice'), true);
+    equal((await (await ask('text/html')).text()).includes('Hello, <em>alice</em>'), true);
     equal((await (await ask('*/*')).text()).startsWith('You are alice, in no group.'), true);
     const seen: unknown = await (await ask('application/json')).json();
     equal(typeof seen === 'object' && seen !== null && 'user' in seen && seen.user, 'alice');
