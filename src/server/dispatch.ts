@@ -1,0 +1,200 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { App } from '../core/app.ts';
+import type { Endpoint } from '../core/endpoint.ts';
+import { type Fault, fault } from '../core/fault.ts';
+import type { TrustedPeer, TrustedProxies } from '../core/peer.ts';
+import { type AppPlace, appFor, type Policy } from '../core/policy/compile.ts';
+import type { AuditSink } from '../core/ports.ts';
+import type { Result } from '../core/result.ts';
+import type { Unknown } from '../core/target.ts';
+import { first } from '../core/text/header-list.ts';
+import type { Ip } from '../core/text/ip.ts';
+import { parsePath } from '../core/text/path.ts';
+import type { Reply, Wire } from '../core/wire.ts';
+import { readBody } from './body.ts';
+import { type Admitted, admit, send } from './wire.ts';
+
+/** All faces for one configuration; a reload swaps the whole value. */
+export interface House {
+  readonly proxies: TrustedProxies;
+  readonly policy: Policy;
+  /** Check endpoints, longest path first. */
+  readonly endpoints: readonly MountedEndpoint[];
+  /** Portals by canonical host. */
+  readonly portals: ReadonlyMap<string, PortalMount>;
+  check(endpoint: Endpoint, wire: Wire, peer: TrustedPeer | undefined): Promise<Reply>;
+  portal(request: PortalCall): Promise<Reply>;
+  door(request: DoorCall): Promise<Reply>;
+  /** Judges and forwards, or answers in place of the app. Never rejects for bad input. */
+  proxy(call: ProxyCall): Promise<void>;
+  /** The client's address, by the peer and what it may say. */
+  client(wire: Wire, peer: TrustedPeer | undefined): Ip | Unknown;
+  /** An error page, JSON or text, as the client asked. */
+  error(wire: Wire, fault: Fault, extra?: readonly string[], status?: number): Reply;
+}
+
+export interface MountedEndpoint {
+  readonly endpoint: Endpoint;
+  /** Methods it answers; undefined: any. */
+  readonly methods: readonly string[] | undefined;
+  /** True: paths below it belong to it too. */
+  readonly takesSubpaths: boolean;
+}
+
+export interface PortalMount {
+  readonly basePath: string;
+}
+
+export interface PortalCall {
+  readonly wire: Wire;
+  readonly host: string;
+  readonly path: string;
+  readonly query: string | undefined;
+  readonly client: Ip | Unknown;
+  body(): Promise<Result<Uint8Array, Fault>>;
+}
+
+export interface DoorCall {
+  readonly wire: Wire;
+  readonly app: App;
+  readonly origin: string;
+  readonly path: string;
+  readonly query: string | undefined;
+  readonly client: Ip | Unknown;
+}
+
+export interface ProxyCall {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly wire: Wire;
+  readonly peer: TrustedPeer | undefined;
+}
+
+const DOOR = '/.lintel/';
+const BODY_LIMIT = 64 * 1024;
+
+/**
+ * One request to its face, by `Host` alone (architecture §5.11): the portal's host is the portal, a host whose app
+ * Lintel proxies is the app (but for the hand-over paths), and check endpoints stand on every other host.
+ */
+export function dispatcher(house: () => House, audit: AuditSink): RequestListener {
+  return (req, res) => {
+    const current = house();
+    const admitted = admit(req, current.proxies);
+    const done = admitted.ok ? route(current, admitted.value, req, res) : Promise.resolve(refuse(current, admitted.error, req, audit));
+    done.then(
+      (reply) => {
+        if (reply === undefined) return;
+        // The rest of an unread body must not be parsed as the next request.
+        if (!req.complete && hasBody(req)) res.shouldKeepAlive = false;
+        send(res, reply);
+      },
+      (error: unknown) => crash(res, req, error, audit),
+    );
+  };
+}
+
+/** undefined: the face has answered by itself. */
+function route(house: House, a: Admitted, req: IncomingMessage, res: ServerResponse): Promise<Reply | undefined> {
+  const { wire, authority, trusted } = a;
+  const { host } = authority;
+  const { path, query } = split(wire.target);
+  const portal = house.portals.get(host);
+  const place = portal === undefined ? appFor(house.policy, schemeOf(wire, trusted), host, authority.port) : undefined;
+  if (place?.app.app.upstream !== undefined) {
+    return path.startsWith(DOOR) ? door(house, a, place, path, query) : house.proxy({ req, res, wire, peer: trusted }).then(nothing);
+  }
+  const endpoint = house.endpoints.find((e) => isAt(e, path));
+  if (endpoint !== undefined) return checked(house, endpoint, wire, trusted);
+  if (path === '/api/health') return Promise.resolve(health(house, wire));
+  if (portal !== undefined) return toPortal(house, portal, a, req, path, query);
+  if (place !== undefined && path.startsWith(DOOR)) return door(house, a, place, path, query);
+  const unknown = place === undefined && house.policy.lookup(host).domain === undefined;
+  const f = unknown ? fault('HOST-NOT-PROXIED', `host ${host}`) : fault('NOT-FOUND', `no face at ${path} on ${host}`);
+  return Promise.resolve(house.error(wire, f));
+}
+
+function nothing(): undefined {
+  return undefined;
+}
+
+function split(target: string): { path: string; query: string | undefined } {
+  const mark = target.indexOf('?');
+  return mark < 0 ? { path: target, query: undefined } : { path: target.slice(0, mark), query: target.slice(mark + 1) };
+}
+
+function isAt(e: MountedEndpoint, path: string): boolean {
+  const base = e.endpoint.path;
+  return path === base || (e.takesSubpaths && path.startsWith(base) && path.charCodeAt(base.length) === 0x2f);
+}
+
+async function checked(house: House, e: MountedEndpoint, wire: Wire, peer: TrustedPeer | undefined): Promise<Reply> {
+  if (e.methods !== undefined && !e.methods.includes(wire.method)) {
+    return house.error(wire, fault('METHOD-NOT-ALLOWED', wire.method), ['Allow', 'GET, HEAD, OPTIONS']);
+  }
+  return house.check(e.endpoint, wire, peer);
+}
+
+function health(house: House, wire: Wire): Reply {
+  if (wire.method !== 'GET' && wire.method !== 'HEAD') {
+    return house.error(wire, fault('METHOD-NOT-ALLOWED', wire.method), ['Allow', 'GET, HEAD']);
+  }
+  const headers = ['Content-Type', 'application/json; charset=utf-8', 'Cache-Control', 'no-store'];
+  return { status: 200, headers, body: '{"status":"OK"}' };
+}
+
+async function toPortal(
+  house: House,
+  mount: PortalMount,
+  a: Admitted,
+  req: IncomingMessage,
+  path: string,
+  query: string | undefined,
+): Promise<Reply> {
+  const inside = mount.basePath === '' || path === mount.basePath || path.startsWith(`${mount.basePath}/`);
+  const own = inside ? path.slice(mount.basePath.length) || '/' : undefined;
+  const canonical = own === undefined ? undefined : parsePath(own);
+  // A page has one address: a path with several readings is no page.
+  if (canonical === undefined || !canonical.ok || canonical.value.readings.length > 1) {
+    return house.error(a.wire, fault('NOT-FOUND', path));
+  }
+  return house.portal({
+    wire: a.wire,
+    host: a.authority.host,
+    path: canonical.value.readings[0],
+    query,
+    client: house.client(a.wire, a.trusted),
+    body: () => readBody(req, BODY_LIMIT),
+  });
+}
+
+function door(house: House, a: Admitted, place: AppPlace, path: string, query: string | undefined): Promise<Reply> {
+  const client = house.client(a.wire, a.trusted);
+  return house.door({ wire: a.wire, app: place.app.app, origin: place.origin, path, query, client });
+}
+
+/** What a trusted proxy in front says about the scheme; else what this connection is. Chooses among ports of one host. */
+function schemeOf(wire: Wire, trusted: TrustedPeer | undefined): 'https' | 'http' {
+  const said = trusted === undefined ? undefined : first(wire.headers, 'x-forwarded-proto')?.toLowerCase();
+  if (said === 'https' || said === 'http') return said;
+  return wire.encrypted ? 'https' : 'http';
+}
+
+function hasBody(req: IncomingMessage): boolean {
+  return req.headers['content-length'] !== undefined || req.headers['transfer-encoding'] !== undefined;
+}
+
+function refuse(house: House, f: Fault, req: IncomingMessage, audit: AuditSink): Reply {
+  const peer = req.socket.remoteAddress ?? 'unix';
+  audit.record({ kind: 'fault', fault: f, where: 'listener', peer });
+  const wire: Wire = { method: 'GET', target: '/', headers: req.rawHeaders.slice(0, 200), peer: { kind: 'unix' }, encrypted: false };
+  return house.error(wire, f, ['Connection', 'close']);
+}
+
+/** The one catch: any throw is a bug, ends here, and is never a 2xx. */
+function crash(res: ServerResponse, req: IncomingMessage, error: unknown, audit: AuditSink): void {
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  audit.record({ kind: 'fault', fault: fault('INTERNAL', detail), where: 'dispatch', peer: req.socket.remoteAddress ?? 'unix' });
+  const headers = ['Content-Type', 'text/plain; charset=utf-8', 'Cache-Control', 'no-store', 'X-Lintel-Error', 'INTERNAL'];
+  send(res, { status: 500, headers, body: 'INTERNAL: Something went wrong here.\n' });
+}

@@ -1,0 +1,150 @@
+import { chmodSync, readFileSync, unlinkSync } from 'node:fs';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { FAULTS, type FaultId } from '../core/fault.ts';
+
+export type Address =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly tls: { readonly cert: string; readonly key: string } | undefined }
+  | { readonly kind: 'unix'; readonly path: string };
+
+export interface Listening {
+  /** "127.0.0.1:9091" or "unix:/path", with the port that was given. */
+  readonly address: string;
+  readonly port: number | undefined;
+  /** Stops accepting, lets requests finish for up to `graceMs`, then closes what is left. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Requests that node:http itself refuses are answered and told here. */
+export type RefusedListener = (id: FaultId, detail: string, peer: string) => void;
+
+const OPTIONS: ServerOptions = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 0, // uploads may take as long as they move; idle ones are ended by the socket timeout
+  keepAliveTimeout: 65_000, // longer than the pools of nginx (60 s), so that we are not the side that closes first
+  connectionsCheckingInterval: 1_000,
+  insecureHTTPParser: false,
+  requireHostHeader: false, // judged by admit(), with an id
+};
+
+/** Starts one listener. Rejects with the system's error when the address cannot be had. */
+export async function listen(address: Address, handler: RequestListener, refused: RefusedListener): Promise<Listening> {
+  const tls = address.kind === 'tcp' ? address.tls : undefined;
+  const server: Server =
+    tls === undefined
+      ? createServer(OPTIONS, handler)
+      : createTlsServer({ ...OPTIONS, cert: readFileSync(tls.cert), key: readFileSync(tls.key), ALPNProtocols: ['http/1.1'] }, handler);
+  server.maxHeadersCount = 0; // all of them are seen and counted by admit(), none hidden
+  server.timeout = 120_000;
+  server.on('checkContinue', handler); // whoever reads the body says 100; an answer without it needs none
+  server.on('checkExpectation', (req, res) => {
+    refused('EXPECT-UNKNOWN', 'Expect', peerText(req.socket));
+    res.writeHead(417, headersFor('EXPECT-UNKNOWN'));
+    res.end(textFor('EXPECT-UNKNOWN'));
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex) => {
+    refuse(error, socket, refused);
+  });
+  server.on('connect', (_req: IncomingMessage, socket: Duplex) => {
+    refused('METHOD-NOT-ALLOWED', 'CONNECT', peerText(socket));
+    finish(socket, 'METHOD-NOT-ALLOWED');
+  });
+  await bind(server, address);
+  const bound = server.address();
+  const port = bound !== null && typeof bound === 'object' ? bound.port : undefined;
+  const text = address.kind === 'unix' ? `unix:${address.path}` : `${hostText(address.host)}:${port}`;
+  return { address: text, port, close: (graceMs) => close(server, graceMs) };
+}
+
+async function bind(server: Server, address: Address): Promise<void> {
+  if (address.kind === 'unix') await removeStale(address.path);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    const done = () => {
+      server.off('error', reject);
+      resolve();
+    };
+    if (address.kind === 'unix') server.listen(address.path, done);
+    else server.listen(address.port, address.host, done);
+  });
+  if (address.kind === 'unix') chmodSync(address.path, 0o660);
+}
+
+/** A socket file that nobody listens on is left over from a crash; one that answers belongs to another server. */
+async function removeStale(path: string): Promise<void> {
+  const alive = await new Promise<boolean>((resolve) => {
+    const probe = connect(path, () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on('error', () => resolve(false));
+  });
+  if (alive) return;
+  try {
+    unlinkSync(path);
+  } catch {
+    // nothing there
+  }
+}
+
+async function close(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(timer);
+}
+
+function refuse(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex, refused: RefusedListener): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const id = idOf(error);
+  // A browser's spare connection that never sent a byte is no fault of anybody.
+  if (!(id === 'REQUEST-TIMEOUT' && socketBytes(socket) === 0)) refused(id, error.code ?? error.message, peerText(socket));
+  finish(socket, id);
+}
+
+function idOf(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): FaultId {
+  if (error.code === 'HPE_HEADER_OVERFLOW') return 'REQUEST-TOO-LARGE';
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'REQUEST-TIMEOUT';
+  const start = error.rawPacket?.subarray(0, 12).toString('latin1') ?? '';
+  return start.startsWith('PROXY ') || start.startsWith('\r\n\r\n\0\r\nQUIT\n') ? 'PEER-PREAMBLE' : 'REQUEST-MALFORMED';
+}
+
+function finish(socket: Duplex, id: FaultId): void {
+  const { status } = FAULTS[id];
+  const body = textFor(id);
+  const headers = headersFor(id);
+  const lines: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
+  socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`, 'latin1');
+  // Whatever still comes is not read: bytes after a refused request must never become one.
+  setTimeout(() => socket.destroy(), 1_000).unref();
+}
+
+function headersFor(id: FaultId): string[] {
+  return ['Content-Type', 'text/plain; charset=utf-8', 'Cache-Control', 'no-store', 'X-Lintel-Error', id, 'Connection', 'close'];
+}
+
+function textFor(id: FaultId): string {
+  return `${id}: ${FAULTS[id].says}\n${FAULTS[id].fix}\n`;
+}
+
+function peerText(socket: Duplex): string {
+  return 'remoteAddress' in socket && typeof socket.remoteAddress === 'string' ? socket.remoteAddress : 'unix';
+}
+
+function socketBytes(socket: Duplex | Socket): number {
+  return 'bytesRead' in socket ? socket.bytesRead : 1;
+}
+
+function hostText(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}

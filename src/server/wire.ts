@@ -1,0 +1,90 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { type Fault, fault } from '../core/fault.ts';
+import { type Peer, type TrustedPeer, type TrustedProxies, trustPeer } from '../core/peer.ts';
+import { err, ok, type Result } from '../core/result.ts';
+import { quote } from '../core/target.ts';
+import { single } from '../core/text/header-list.ts';
+import { type Authority, parseAuthority } from '../core/text/host.ts';
+import { parseIp } from '../core/text/ip.ts';
+import type { Reply, Wire } from '../core/wire.ts';
+
+/** Headers a request may have; one more is refused, so that a parser's own cap can never hide one (CVE-2026-58044). */
+export const MAX_HEADERS = 99;
+
+/** A request that passed the checks every face needs. */
+export interface Admitted {
+  readonly wire: Wire;
+  readonly authority: Authority;
+  readonly trusted: TrustedPeer | undefined;
+}
+
+/**
+ * node:http's request as plain values, or why it is refused at the door: HTTP/1.1 with one valid Host, an origin-form
+ * target, no fragment, a bounded number of headers. node:http itself accepts all of these (proxies.md §3).
+ */
+export function admit(req: IncomingMessage, proxies: TrustedProxies): Result<Admitted, Fault> {
+  const headers = req.rawHeaders;
+  const target = req.url ?? '';
+  if (headers.length > MAX_HEADERS * 2) return err(fault('REQUEST-TOO-LARGE', `${headers.length / 2} headers`));
+  if (req.httpVersionMajor !== 1) return malformed(`HTTP/${req.httpVersion}`);
+  const host = single(headers, 'host');
+  if (host.kind !== 'one') return malformed(`Host is ${host.kind}`);
+  const authority = parseAuthority(host.value);
+  if (authority === undefined) return malformed(`Host ${quote(host.value)}`);
+  if (!target.startsWith('/')) return malformed(`target ${quote(target)} is not in origin form`);
+  if (/[#\u0000-\u0020\u007f]/.test(target)) return malformed(`target ${quote(target)}`);
+  if (req.httpVersionMinor === 0 && single(headers, 'transfer-encoding').kind !== 'absent') {
+    return malformed('Transfer-Encoding in HTTP/1.0');
+  }
+  const caller = callerOf(req.socket, proxies);
+  const wire: Wire = { method: req.method ?? '', target, headers, peer: caller.peer, encrypted: isEncrypted(req.socket) };
+  return ok({ wire, authority, trusted: caller.trusted });
+}
+
+function malformed(detail: string): Result<never, Fault> {
+  return err(fault('REQUEST-MALFORMED', detail));
+}
+
+interface Caller {
+  readonly proxies: TrustedProxies;
+  readonly peer: Peer;
+  readonly trusted: TrustedPeer | undefined;
+}
+
+const callers = new WeakMap<Socket, Caller>();
+
+/** Who is at the other end, and whether it may speak for others: worked out once a connection and configuration. */
+function callerOf(socket: Socket, proxies: TrustedProxies): Caller {
+  const kept = callers.get(socket);
+  if (kept !== undefined && kept.proxies === proxies) return kept;
+  const peer = peerOf(socket);
+  const caller = { proxies, peer, trusted: trustPeer(peer, proxies) };
+  callers.set(socket, caller);
+  return caller;
+}
+
+/** A socket without an address is a unix socket; an address that does not parse (a zone id) is nobody trusted. */
+function peerOf(socket: Socket): Peer {
+  const address = socket.remoteAddress;
+  if (address === undefined) return socket.remoteFamily === undefined && !socket.destroyed ? { kind: 'unix' } : NOWHERE;
+  const ip = parseIp(address.split('%')[0] ?? '');
+  return ip === undefined ? NOWHERE : { kind: 'ip', ip };
+}
+
+const NOWHERE: Peer = { kind: 'ip', ip: { words: [0, 0, 0, 0] } };
+
+function isEncrypted(socket: Socket): boolean {
+  return 'encrypted' in socket && socket.encrypted === true;
+}
+
+/** Writes a reply whole. Bodies are small texts; the length is always stated. */
+export function send(res: ServerResponse, reply: Reply): void {
+  if (res.headersSent) {
+    res.destroy();
+    return;
+  }
+  const length = Buffer.byteLength(reply.body);
+  res.writeHead(reply.status, [...reply.headers, 'Content-Length', String(length)]);
+  res.end(reply.body);
+}
