@@ -1,0 +1,29 @@
+import { cookieNames } from '../core/cookie-names.ts';
+import type { Policy, PortalAddress } from '../core/policy/compile.ts';
+import { opens, type SecretPurpose } from '../core/session.ts';
+import type { DoorRequest, PortalDeps } from './deps.ts';
+import { type Presence, presence } from './presence.ts';
+
+export function isSecureOrigin(origin: string): boolean {
+  return origin.startsWith('https:');
+}
+
+/** The host name of an origin, without port. */
+export function hostOf(origin: string): string {
+  return origin.replace(/^[a-z]+:\/\//, '').replace(/:\d+$/, '');
+}
+
+/** The portal of the cookie domain that the app lies in, else the main one. */
+export function portalOf(policy: Policy, r: DoorRequest): PortalAddress | undefined {
+  const { domain } = policy.lookup(hostOf(r.origin));
+  return domain === undefined ? policy.source.portal : domain.portal;
+}
+
+/** Who is signed in to this app: by its own cookie, or by the shared one where the host lies in a cookie domain. */
+export async function doorPresence(deps: PortalDeps, r: DoorRequest): Promise<Presence> {
+  const host = hostOf(r.origin);
+  const fits = (p: SecretPurpose) => opens(p, r.origin, host);
+  const own = await presence(deps, r.wire, cookieNames(isSecureOrigin(r.origin)).app, fits);
+  const { domain } = deps.policy().lookup(host);
+  return own.kind === 'nobody' && domain !== undefined ? presence(deps, r.wire, domain.cookie, fits) : own;
+}

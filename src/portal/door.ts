@@ -1,0 +1,125 @@
+import { cookieNames } from '../core/cookie-names.ts';
+import { FAULTS, type Fault, fault } from '../core/fault.ts';
+import { describePeer } from '../core/peer.ts';
+import type { PortalAddress } from '../core/policy/compile.ts';
+import { quote } from '../core/target.ts';
+import type { Reply } from '../core/wire.ts';
+import { assetReply } from './assets.ts';
+import type { DoorRequest, PortalDeps } from './deps.ts';
+import { doorPresence, isSecureOrigin, portalOf } from './door-presence.ts';
+import { faultSheet, type Link } from './fault-pages.ts';
+import { callback, start } from './hand-over.ts';
+import { layout, type Sheet } from './layout.ts';
+import { signOutSheet } from './pages.ts';
+import { cookieHeaders, errorHeader, faultJson, type Headers, json, page, redirect } from './replies.ts';
+import { foreignChange, wantsJson } from './same-site.ts';
+import { type Seal, sealOf } from './sealed.ts';
+import { endSession } from './sign-out.ts';
+import { removal } from './start-cookie.ts';
+
+export interface Door {
+  /** Answers `/.lintel/…` on the host of an app; these paths never reach the app. Throws only for bugs. */
+  handle(r: DoorRequest): Promise<Reply>;
+}
+
+/** A request at the door, with what its answers need. */
+export interface Knock {
+  readonly deps: PortalDeps;
+  readonly seal: Seal;
+  readonly r: DoorRequest;
+}
+
+type Handler = (k: Knock) => Promise<Reply> | Reply;
+
+const ROUTES: ReadonlyMap<string, { readonly GET: Handler; readonly POST?: Handler }> = new Map([
+  ['/.lintel/start', { GET: begin }],
+  ['/.lintel/callback', { GET: finish }],
+  ['/.lintel/sign-out', { GET: askSignOut, POST: doSignOut }],
+  ['/.lintel/whoami', { GET: whoami }],
+]);
+const ASSETS = '/.lintel/assets/';
+
+export function createDoor(deps: PortalDeps): Door {
+  const seal = sealOf(deps.store, deps.secrets);
+  return {
+    async handle(r) {
+      if (r.path.startsWith(ASSETS)) return assetReply(r.path.slice(ASSETS.length)) ?? faultJson('NOT-FOUND');
+      const made = await seal();
+      return made.ok ? route({ deps, seal: made.value, r }) : refuse(deps, r, made.error);
+    },
+  };
+}
+
+function route(k: Knock): Promise<Reply> | Reply {
+  const { path, wire } = k.r;
+  const found = ROUTES.get(path);
+  if (found === undefined) return refuse(k.deps, k.r, fault('NOT-FOUND', `no page ${quote(path)}`));
+  const { method } = wire;
+  const handler = method === 'GET' || method === 'HEAD' ? found.GET : method === 'POST' ? found.POST : undefined;
+  if (handler !== undefined) return handler(k);
+  const allow = found.POST === undefined ? 'GET, HEAD' : 'GET, HEAD, POST';
+  return refuse(k.deps, k.r, fault('METHOD-NOT-ALLOWED', `${method} ${path}`), ['Allow', allow]);
+}
+
+/** A script that is sent here cannot sign anybody in: it is told so, and no state piles up in its cookies. */
+function begin(k: Knock): Reply {
+  if (wantsJson(k.r.wire)) return faultJson('SIGN-IN-NEEDED');
+  const way = start(k.deps, k.seal, k.r);
+  return way.ok ? redirect(302, way.value.location, cookieHeaders(way.value.cookies)) : refuse(k.deps, k.r, way.error);
+}
+
+async function finish(k: Knock): Promise<Reply> {
+  const done = await callback(k.deps, k.seal, k.r);
+  if (!done.ok) return refuse(k.deps, k.r, done.error);
+  return redirect(302, done.value.location, cookieHeaders(done.value.cookies));
+}
+
+async function whoami(k: Knock): Promise<Reply> {
+  const who = await doorPresence(k.deps, k.r);
+  if (who.kind === 'fault') return refuse(k.deps, k.r, who.fault);
+  if (who.kind === 'nobody') return faultJson('SIGN-IN-NEEDED');
+  const { user, session } = who;
+  return json(200, { user: user.name, name: user.displayName, groups: user.groups, level: session.level });
+}
+
+async function askSignOut(k: Knock): Promise<Reply> {
+  const who = await doorPresence(k.deps, k.r);
+  if (who.kind === 'fault') return refuse(k.deps, k.r, who.fault);
+  const portal = portalOf(k.deps.policy(), k.r);
+  if (who.kind === 'nobody') return redirect(302, portal === undefined ? '/' : signedOutUrl(portal));
+  const { title } = k.r.app;
+  const sheet = signOutSheet({ place: title, user: who.user, action: k.r.path, rd: undefined, stay: '/' });
+  return show(200, sheet, [], portal === undefined ? [] : [portal.origin]);
+}
+
+async function doSignOut(k: Knock): Promise<Reply> {
+  const { deps, r } = k;
+  const foreign = foreignChange(r.wire, r.origin, 'form');
+  if (foreign !== undefined) return refuse(deps, r, foreign);
+  const ended = await endSession(deps, await doorPresence(deps, r), r.client);
+  if (!ended.ok) return refuse(deps, r, ended.error);
+  const secure = isSecureOrigin(r.origin);
+  const portal = portalOf(deps.policy(), r);
+  const gone = cookieHeaders([removal(cookieNames(secure).app, secure)]);
+  return redirect(303, portal === undefined ? '/' : signedOutUrl(portal), gone);
+}
+
+function signedOutUrl({ origin, basePath }: PortalAddress): string {
+  return `${origin}${basePath}/signed-out`;
+}
+
+function show(status: number, sheet: Sheet, more: Headers = [], formTargets: readonly string[] = []): Reply {
+  const place = { assets: ASSETS.slice(0, -1), help: undefined };
+  return page(status, layout(place, sheet), { hsts: false, formTargets }, more);
+}
+
+function refuse(deps: PortalDeps, r: DoorRequest, f: Fault, more: Headers = []): Reply {
+  deps.audit.record({ kind: 'fault', fault: f, where: `door ${r.path}`, peer: describePeer(r.wire.peer) });
+  if (wantsJson(r.wire)) return faultJson(f.id, more);
+  return doorFault(f, { href: '/', text: `Open ${r.app.title}` }, more);
+}
+
+/** The page of a fault on the host of an app, for the door and for what else answers there in Lintel's name. */
+export function doorFault(f: Fault, primary: Link | undefined, more: Headers = []): Reply {
+  return show(FAULTS[f.id].status, faultSheet(f.id, { primary, others: [] }), [...errorHeader(f.id), ...more]);
+}

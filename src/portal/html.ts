@@ -1,0 +1,37 @@
+declare const brand: unique symbol;
+/** Text that is safe to stand in a page. Only `html` and `join` make it. */
+export interface Html {
+  readonly text: string;
+  readonly [brand]: 'Html';
+}
+
+export type Piece = Html | string | number | undefined | false;
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** Escaped for element content and for attribute values in double quotes, which is all that templates here use. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (c) => ENTITIES[c] ?? c);
+}
+
+function write(piece: Piece): string {
+  if (piece === undefined || piece === false) return '';
+  return typeof piece === 'object' ? piece.text : escapeHtml(String(piece));
+}
+
+/** A template whose every value is escaped unless it is Html already; undefined and false leave nothing. */
+export function html(strings: TemplateStringsArray, ...pieces: readonly Piece[]): Html {
+  let text = strings[0] ?? '';
+  for (const [i, piece] of pieces.entries()) text += write(piece) + (strings[i + 1] ?? '');
+  return { text } as Html;
+}
+
+export function join(pieces: readonly Piece[]): Html {
+  return { text: pieces.map(write).join('') } as Html;
+}

@@ -1,0 +1,60 @@
+import { SCRIPT_NAME, STYLE_NAME } from './assets.ts';
+import { type Html, html } from './html.ts';
+
+/** What the frame around a page needs to know. */
+export interface Place {
+  /** Path under which style and script are served, without a trailing slash. */
+  readonly assets: string;
+  /** Path of the portal's help page; undefined where there is none at hand. */
+  readonly help: string | undefined;
+}
+
+export interface Sheet {
+  /** For tab and history. */
+  readonly title: string;
+  /** The one heading. */
+  readonly heading: Html;
+  /** What stands in the card. */
+  readonly card: Html;
+  readonly wide?: boolean;
+}
+
+/** Two posts and the beam above them. Its title is the page's heading, so it is hidden from screen readers. */
+const MARK = html`<svg class="mark" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" aria-hidden="true" focusable="false"><path d="M1.5 3.5h13M4 3.5v10M12 3.5v10"/></svg>`;
+
+const ICON = `data:image/svg+xml,${encodeURIComponent(
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="none" stroke="#2a938b" stroke-width="2" stroke-linecap="round"><path d="M1.5 3.5h13M4 3.5v10M12 3.5v10"/></svg>',
+)}`;
+
+export function layout(place: Place, sheet: Sheet): Html {
+  const { assets, help } = place;
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<title>${sheet.title}</title>
+<link rel="icon" href="${ICON}">
+<link rel="stylesheet" href="${assets}/${STYLE_NAME}">
+<script src="${assets}/${SCRIPT_NAME}"></script>
+</head>
+<body>
+<div class="${sheet.wide === true ? 'place wide' : 'place'}">
+<header>${MARK}<h1>${sheet.heading}</h1></header>
+<main class="card">
+${sheet.card}
+</main>
+<footer><span>English</span><button type="button" data-theme-switch hidden>Theme: system</button>${help !== undefined && html`<a href="${help}">Help</a>`}</footer>
+</div>
+</body>
+</html>
+`;
+}
+
+/** The square with a letter that stands for an app. */
+export function tile(title: string): Html {
+  const [letter = '·'] = title.trim().toUpperCase();
+  return html`<span class="tile" aria-hidden="true">${letter}</span>`;
+}

@@ -1,0 +1,68 @@
+import { fault } from '../core/fault.ts';
+import type { Reply } from '../core/wire.ts';
+import { api } from './api.ts';
+import { assetReply } from './assets.ts';
+import type { PortalDeps, PortalRequest } from './deps.ts';
+import { type Exits, faultSheet, isFaultId } from './fault-pages.ts';
+import { helpSheet } from './pages.ts';
+import { faultJson } from './replies.ts';
+import { sealOf } from './sealed.ts';
+import { arrival, submit } from './sign-in.ts';
+import { askSignOut, doSignOut, signedOut } from './sign-out.ts';
+import { at, HOME, homeward, placeName, refuse, show, type Visit } from './visit.ts';
+
+export interface Portal {
+  /** Answers every request whose host is a portal's. Throws only for bugs. */
+  handle(r: PortalRequest): Promise<Reply>;
+}
+
+type Handler = (v: Visit) => Promise<Reply> | Reply;
+
+const ROUTES: ReadonlyMap<string, { readonly GET: Handler; readonly POST?: Handler }> = new Map([
+  ['/', { GET: arrival }],
+  ['/sign-in', { GET: arrival, POST: submit }],
+  ['/sign-out', { GET: askSignOut, POST: doSignOut }],
+  ['/signed-out', { GET: signedOut }],
+  ['/help', { GET: (v: Visit) => show(v, 200, helpSheet(placeName(v), at(v, HOME))) }],
+]);
+
+/** The sign-in portal: pages and JSON API. One for all sites, since sites differ in plain values only. */
+export function createPortal(deps: PortalDeps): Portal {
+  const seal = sealOf(deps.store, deps.secrets);
+  return {
+    async handle(r) {
+      if (r.path === '/api/health') return api({ deps, r, seal: NO_SEAL });
+      if (r.path.startsWith('/assets/')) return asset(r);
+      const made = await seal();
+      if (!made.ok) return refuse({ deps, r, seal: NO_SEAL }, made.error);
+      return route({ deps, r, seal: made.value });
+    },
+  };
+}
+
+/** For pages that sign nothing: it verifies nothing either. */
+const NO_SEAL = { mac: () => '', verify: () => false };
+
+function asset(r: PortalRequest): Reply {
+  return assetReply(r.path.slice('/assets/'.length)) ?? faultJson('NOT-FOUND');
+}
+
+function route(v: Visit): Promise<Reply> | Reply {
+  const { path } = v.r;
+  if (path === '/api' || path.startsWith('/api/')) return api(v);
+  if (path.startsWith('/error/')) return errorPage(v, path.slice('/error/'.length));
+  const found = ROUTES.get(path);
+  if (found === undefined) return refuse(v, fault('NOT-FOUND', `no page ${path}`));
+  const { method } = v.r.wire;
+  const handler = method === 'GET' || method === 'HEAD' ? found.GET : method === 'POST' ? found.POST : undefined;
+  if (handler !== undefined) return handler(v);
+  const allow = found.POST === undefined ? 'GET, HEAD' : 'GET, HEAD, POST';
+  return refuse(v, fault('METHOD-NOT-ALLOWED', `${method} ${path}`), homeward(v), ['Allow', allow]);
+}
+
+/** `/error/ID`: what an id means and what to do. */
+function errorPage(v: Visit, id: string): Reply {
+  if (!isFaultId(id)) return refuse(v, fault('NOT-FOUND', 'no such error id'));
+  const exits: Exits = { primary: { href: at(v, HOME), text: 'Go to your apps' }, others: [] };
+  return show(v, 200, faultSheet(id, exits));
+}

@@ -1,0 +1,98 @@
+import { FAULTS, type FaultId, faultStatus } from '../core/fault.ts';
+import type { Reply } from '../core/wire.ts';
+import type { Html } from './html.ts';
+
+export type Headers = readonly string[];
+
+/** Where a page stands and what it may load or lead to. */
+export interface PageFrame {
+  /** The place is https, so browsers are told to stay there. Only for hosts that are the portal's own. */
+  readonly hsts: boolean;
+  /** Origins besides the page's own that a form may end up at: CSP follows the redirects after a form post. */
+  readonly formTargets: readonly string[];
+}
+
+const HSTS: Headers = ['Strict-Transport-Security', 'max-age=31536000'];
+const NO_STORE: Headers = ['Cache-Control', 'no-store'];
+const NOSNIFF: Headers = ['X-Content-Type-Options', 'nosniff'];
+
+function contentPolicy(formTargets: readonly string[]): string {
+  return [
+    "default-src 'none'",
+    "style-src 'self'",
+    "script-src 'self'",
+    "img-src 'self' data:",
+    `form-action ${["'self'", ...new Set(formTargets)].join(' ')}`,
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+  ].join('; ');
+}
+
+/**
+ * A page. `Referrer-Policy: same-origin`, because `no-referrer` would turn the `Origin` of its own forms into "null".
+ */
+export function page(status: number, body: Html, frame: PageFrame, more: Headers = []): Reply {
+  const headers = [
+    'Content-Type',
+    'text/html; charset=utf-8',
+    ...NO_STORE,
+    ...NOSNIFF,
+    'Content-Security-Policy',
+    contentPolicy(frame.formTargets),
+    'X-Frame-Options',
+    'DENY',
+    'Referrer-Policy',
+    'same-origin',
+    'Cross-Origin-Opener-Policy',
+    'same-origin',
+    'Permissions-Policy',
+    'camera=(), geolocation=(), microphone=()',
+    ...(frame.hsts ? HSTS : []),
+    ...more,
+  ];
+  return { status, headers, body: body.text };
+}
+
+/** A redirect. No referrer: the address holds a one-time code or tells where somebody goes. */
+export function redirect(status: 302 | 303, location: string, more: Headers = []): Reply {
+  const headers = ['Location', location, ...NO_STORE, ...NOSNIFF, 'Referrer-Policy', 'no-referrer', ...more];
+  return { status, headers, body: '' };
+}
+
+export function json(status: number, value: unknown, more: Headers = []): Reply {
+  const headers = [
+    'Content-Type',
+    'application/json; charset=utf-8',
+    ...NO_STORE,
+    'Pragma',
+    'no-cache',
+    ...NOSNIFF,
+    'Content-Security-Policy',
+    "default-src 'none'",
+    'X-Frame-Options',
+    'DENY',
+    'Referrer-Policy',
+    'no-referrer',
+    ...more,
+  ];
+  return { status, headers, body: JSON.stringify(value) };
+}
+
+/** The envelope of the JSON API for a fault: id, what happened, what to do. */
+export function faultJson(id: FaultId, more: Headers = []): Reply {
+  const { says, fix } = FAULTS[id];
+  const body = { status: 'KO', message: says, error: id, fix };
+  return json(faultStatus(id), body, [...errorHeader(id), ...more]);
+}
+
+export function errorHeader(id: FaultId): Headers {
+  return ['X-Lintel-Error', id];
+}
+
+export function cookieHeaders(cookies: readonly string[]): Headers {
+  return cookies.flatMap((c) => ['Set-Cookie', c]);
+}
+
+export function plain(status: number, text: string): Reply {
+  return { status, headers: ['Content-Type', 'text/plain; charset=utf-8', ...NO_STORE, ...NOSNIFF], body: text };
+}

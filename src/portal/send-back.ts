@@ -1,0 +1,116 @@
+import type { Fault } from '../core/fault.ts';
+import type { Policy } from '../core/policy/compile.ts';
+import { err, ok, type Result } from '../core/result.ts';
+import type { ReturnTo } from '../core/text/return-to.ts';
+import { queryComponent } from '../core/text/url-encode.ts';
+import { attempt } from './attempt.ts';
+import type { PortalDeps, PortalRequest } from './deps.ts';
+import { judge } from './judge.ts';
+import { arrive } from './loop.ts';
+import { newGateSecret } from './open-session.ts';
+import { presence, type SignedIn, subjectOf } from './presence.ts';
+import type { Seal } from './sealed.ts';
+import type { Wish } from './wish.ts';
+
+type ToApp = Extract<Wish, { kind: 'app' }>;
+
+/** How long a hand-over code may be on its way. */
+const CODE_MS = 30_000;
+
+export type Way =
+  | { readonly kind: 'go'; readonly location: string; readonly cookies: readonly string[] }
+  | { readonly kind: 'denied' }
+  | { readonly kind: 'level' }
+  | { readonly kind: 'loop'; readonly cookies: readonly string[] }
+  | { readonly kind: 'fault'; readonly fault: Fault };
+
+/**
+ * Whether and how somebody who is signed in gets to the app they came from. Policy is asked first, so that nobody
+ * bounces between a portal that sends and a gate that refuses.
+ *
+ *   host below the portal's cookie domain    straight to the address, with the gate cookie
+ *   host below another cookie domain         straight to the address: its gate knows its portal
+ *   any other, begun by the app's host       to its callback, with a code for that origin and that browser
+ *   any other                                to its start, which comes back here as the line above
+ *
+ * `fresh`: the sign-in happened with this very request and brings its own gate cookie.
+ */
+export async function wayBack(
+  deps: PortalDeps,
+  seal: Seal,
+  r: PortalRequest,
+  who: SignedIn,
+  wish: ToApp,
+  fresh: boolean,
+): Promise<Way> {
+  const policy = deps.policy();
+  const verdict = judge(policy, { ...wish.to.target, client: r.client }, subjectOf(who));
+  if (verdict.kind === 'fault' || verdict.kind === 'level') return verdict;
+  if (verdict.kind === 'deny') return { kind: 'denied' };
+  const arrival = arrive(seal, r.site, r.wire, wish.to.href, deps.clock.now());
+  if (arrival.loops) return { kind: 'loop', cookies: [arrival.cookie] };
+  const next = await passage(deps, policy, r, who, wish, fresh);
+  if (!next.ok) return { kind: 'fault', fault: next.error };
+  return { kind: 'go', location: next.value.location, cookies: [arrival.cookie, ...next.value.cookies] };
+}
+
+interface Passage {
+  readonly location: string;
+  readonly cookies: readonly string[];
+}
+
+async function passage(
+  deps: PortalDeps,
+  policy: Policy,
+  r: PortalRequest,
+  who: SignedIn,
+  wish: ToApp,
+  fresh: boolean,
+): Promise<Result<Passage, Fault>> {
+  const domain = policy.lookup(wish.to.target.host).domain;
+  if (domain !== undefined) {
+    const ours = domain.domain === r.site.domain?.domain;
+    const cookies = ours && !fresh ? await gateCookie(deps, r, who) : ok([]);
+    return cookies.ok ? ok({ location: wish.to.href, cookies: cookies.value }) : cookies;
+  }
+  if (wish.state === undefined) return ok({ location: startUrl(wish.to), cookies: [] });
+  return code(deps, wish.to.origin, wish.state, who.session.id);
+}
+
+/** Begins the hand-over at the app's own host. */
+function startUrl(to: ReturnTo): string {
+  const path = to.href.slice(to.origin.length).replace(/#.*$/s, '');
+  return `${to.origin}/.lintel/start?rd=${queryComponent(path)}`;
+}
+
+async function code(
+  deps: PortalDeps,
+  origin: string,
+  nonceHash: string,
+  sessionId: string,
+): Promise<Result<Passage, Fault>> {
+  const token = deps.secrets.token();
+  const expiresAt = deps.clock.now() + CODE_MS;
+  const stored = await attempt('STORE-WRITE', () =>
+    deps.store.putHandOver(deps.secrets.hash(token), { origin, nonceHash, sessionId, expiresAt }),
+  );
+  if (!stored.ok) return stored;
+  return ok({ location: `${origin}/.lintel/callback?code=${token}&state=${nonceHash}`, cookies: [] });
+}
+
+/** A new gate cookie, unless the browser holds one for this very session: without it the gate would send it back. */
+async function gateCookie(
+  deps: PortalDeps,
+  r: PortalRequest,
+  who: SignedIn,
+): Promise<Result<readonly string[], Fault>> {
+  const { domain } = r.site;
+  if (domain === undefined) return ok([]);
+  const held = await presence(deps, r.wire, domain.cookie, (p) => p.kind === 'gate' && p.domain === domain.domain);
+  if (held.kind === 'fault') return err(held.fault);
+  if (held.session?.id === who.session.id) return ok([]);
+  const { secret, cookie } = newGateSecret(deps, r.site, domain, who.session);
+  const stored = await attempt('STORE-WRITE', () => deps.store.attach(who.session.id, secret));
+  if (!stored.ok) return stored;
+  return ok(stored.value ? [cookie] : []);
+}

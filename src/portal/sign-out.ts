@@ -1,0 +1,81 @@
+import type { Fault } from '../core/fault.ts';
+import { ok, type Result } from '../core/result.ts';
+import { describeClient, type Unknown } from '../core/target.ts';
+import type { Ip } from '../core/text/ip.ts';
+import type { Reply } from '../core/wire.ts';
+import { attempt } from './attempt.ts';
+import type { PortalDeps } from './deps.ts';
+import { clearedCookies } from './open-session.ts';
+import { signedOutSheet, signOutSheet } from './pages.ts';
+import { portalPresence } from './portal-presence.ts';
+import type { Presence } from './presence.ts';
+import { cookieHeaders, redirect } from './replies.ts';
+import { foreignChange } from './same-site.ts';
+import { at, formFields, fromQuery, HOME, placeName, refuse, show, type Visit, wishOf } from './visit.ts';
+import { asked, type Wish } from './wish.ts';
+
+/** `GET /sign-out`: asks with one button, since a link or an image must not sign anybody out. */
+export async function askSignOut(v: Visit): Promise<Reply> {
+  const wish = wishOf(v, fromQuery(v));
+  const who = await portalPresence(v.deps, v.r);
+  if (who.kind === 'fault') return refuse(v, who.fault);
+  if (who.kind === 'nobody') return signedOut(v);
+  const sheet = signOutSheet({
+    place: placeName(v),
+    user: who.user,
+    action: at(v, '/sign-out'),
+    rd: wish.kind === 'app' ? wish.asked.rd : undefined,
+    stay: at(v, HOME),
+  });
+  return show(v, 200, sheet, [], wish.kind === 'app' ? [wish.to.origin] : []);
+}
+
+export function signedOut(v: Visit): Reply {
+  return show(v, 200, signedOutSheet(placeName(v), at(v, HOME)));
+}
+
+/** `POST /sign-out`. */
+export async function doSignOut(v: Visit): Promise<Reply> {
+  const foreign = foreignChange(v.r.wire, v.r.site.origin, 'form');
+  if (foreign !== undefined) return refuse(v, foreign);
+  const fields = await formFields(v);
+  if (!(fields instanceof URLSearchParams)) return refuse(v, fields);
+  const wish = wishOf(
+    v,
+    asked((key) => fields.get(key) ?? undefined),
+  );
+  const done = await endPortalSession(v);
+  if (!done.ok) return refuse(v, done.error);
+  return redirect(303, afterwards(v, wish), cookieHeaders(clearedCookies(v.r.site)));
+}
+
+function afterwards(v: Visit, wish: Wish): string {
+  return wish.kind === 'app' ? wish.to.href : at(v, '/signed-out');
+}
+
+/** Ends the session that the portal's cookie names, everywhere; also one that opens nothing any more. */
+export async function endPortalSession(v: Visit): Promise<Result<number, Fault>> {
+  const who = await portalPresence(v.deps, v.r);
+  return endSession(v.deps, who, v.r.client);
+}
+
+/** Revokes by id, so that every secret of the session dies with it. */
+export async function endSession(
+  deps: PortalDeps,
+  who: Presence,
+  client: Ip | Unknown,
+): Promise<Result<number, Fault>> {
+  if (who.kind === 'fault') return { ok: false, error: who.fault };
+  const { session } = who;
+  if (session === undefined) return ok(0);
+  const revoked = await attempt('STORE-WRITE', () => deps.store.revoke({ kind: 'id', id: session.id }));
+  if (revoked.ok) {
+    deps.audit.record({
+      kind: 'sign-out',
+      user: session.user,
+      client: describeClient(client),
+      sessions: revoked.value,
+    });
+  }
+  return revoked;
+}

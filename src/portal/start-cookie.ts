@@ -1,0 +1,109 @@
+import { cookieNames } from '../core/cookie-names.ts';
+import type { Secrets } from '../core/ports.ts';
+import { setCookie } from '../core/text/cookie.ts';
+import { all } from '../core/text/header-list.ts';
+import type { Wire } from '../core/wire.ts';
+import type { Seal } from './sealed.ts';
+
+/**
+ * A sign-in under way, kept by the browser on the app's own host, one for each tab:
+ *
+ *   name  = "__Host-lintel-start-" first 10 characters of SHA-256(nonce)
+ *   value = issued-at-in-seconds "." nonce "." base64url(rd) "." mac        mac over origin and the rest
+ *
+ * The nonce proves to the callback that the code comes back to the browser that asked for it; only its hash travels
+ * through the portal. Nothing is stored here, so anybody may begin as often as they like.
+ */
+const LIFE_S = 600;
+/** As many tabs may be signing in at once; the oldest gives way. */
+const MOST_ALIVE = 5;
+/** All of them together: proxies refuse a request whose cookies grow past 8 KiB. */
+const MOST_BYTES = 4096;
+const MOST_RD = 2048;
+
+const VALUE = /^([0-9]{1,12})\.([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]*)\.([A-Za-z0-9_-]{43})$/;
+
+export interface Started {
+  readonly name: string;
+  readonly issuedAt: number;
+  readonly size: number;
+  readonly nonceHash: string;
+  /** Path and query to return to, bytes as latin1. */
+  readonly rd: string;
+}
+
+export interface Begun {
+  readonly nonceHash: string;
+  /** Set-Cookie values: the new one, and the removal of those that give way. */
+  readonly cookies: readonly string[];
+}
+
+interface Context {
+  readonly seal: Seal;
+  readonly secrets: Secrets;
+  readonly origin: string;
+  readonly secure: boolean;
+  readonly nowMs: number;
+}
+
+/** Begins a hand-over for this tab. An `rd` too long to keep in a cookie becomes "/". */
+export function begin(c: Context, wire: Wire, rd: string): Begun {
+  const now = Math.floor(c.nowMs / 1000);
+  const nonce = c.secrets.token();
+  const nonceHash = c.secrets.hash(nonce);
+  const kept = rd.length > MOST_RD ? '/' : rd;
+  const text = `${now}.${nonce}.${Buffer.from(kept, 'latin1').toString('base64url')}`;
+  const value = `${text}.${c.seal.mac('start', `${c.origin}\n${text}`)}`;
+  const cookie = setCookie(nameFor(c.secure, nonceHash), value, { maxAge: LIFE_S, secure: c.secure, sameSite: 'Lax' });
+  const dropped = crowded(wire, c.secure, value.length);
+  return { nonceHash, cookies: [cookie, ...dropped.map((name) => removal(name, c.secure))] };
+}
+
+function nameFor(secure: boolean, nonceHash: string): string {
+  return `${cookieNames(secure).start}${nonceHash.slice(0, 10)}`;
+}
+
+export function removal(name: string, secure: boolean): string {
+  return setCookie(name, '', { maxAge: 0, secure, sameSite: 'Lax' });
+}
+
+/** The cookies that have to go so that a new one of `size` fits: garbled ones first, then the oldest. */
+function crowded(wire: Wire, secure: boolean, size: number): string[] {
+  const present = [...startCookies(wire, secure)].map(([name, value]) => {
+    return { name, size: value.length, issuedAt: Number(VALUE.exec(value)?.[1] ?? 0) };
+  });
+  present.sort((a, b) => b.issuedAt - a.issuedAt);
+  const room = present.findIndex((_, i) => {
+    const kept = present.slice(0, i + 1).reduce((sum, p) => sum + p.size, size);
+    return kept > MOST_BYTES || i >= MOST_ALIVE - 1;
+  });
+  return room < 0 ? [] : present.slice(room).map((p) => p.name);
+}
+
+/** Names (in full) and values of the start cookies that the browser sent; the first of a name counts. */
+function startCookies(wire: Wire, secure: boolean): Map<string, string> {
+  const prefix = cookieNames(secure).start;
+  const out = new Map<string, string>();
+  for (const pair of all(wire.headers, 'cookie').flatMap((line) => line.split(';'))) {
+    const eq = pair.indexOf('=');
+    const name = pair.slice(0, Math.max(0, eq)).trim();
+    if (name.startsWith(prefix) && /^[A-Za-z0-9_-]{10}$/.test(name.slice(prefix.length)) && !out.has(name)) {
+      out.set(name, pair.slice(eq + 1).trim());
+    }
+  }
+  return out;
+}
+
+/** The start cookie of this browser that belongs to a nonce hash: signed by us for this origin, and not too old. */
+export function find(c: Context, wire: Wire, nonceHash: string): Started | undefined {
+  const name = nameFor(c.secure, nonceHash);
+  const value = startCookies(wire, c.secure).get(name) ?? '';
+  const m = VALUE.exec(value);
+  if (m === null) return undefined;
+  const [, issued = '', nonce = '', rd = '', mac = ''] = m;
+  if (!c.seal.verify('start', `${c.origin}\n${issued}.${nonce}.${rd}`, mac)) return undefined;
+  const issuedAt = Number(issued);
+  const age = Math.floor(c.nowMs / 1000) - issuedAt;
+  if (age < 0 || age >= LIFE_S || c.secrets.hash(nonce) !== nonceHash) return undefined;
+  return { name, issuedAt, size: value.length, nonceHash, rd: Buffer.from(rd, 'base64url').toString('latin1') };
+}
