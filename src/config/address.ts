@@ -1,0 +1,145 @@
+import { domainToASCII } from 'node:url';
+import type { AppUrl, UpstreamAddress } from '../core/app.ts';
+import type { HostPattern } from '../core/policy/rule.ts';
+import { err, ok, type Result } from '../core/result.ts';
+import { type Host, parseAuthority, parseHost } from '../core/text/host.ts';
+import { parseIp } from '../core/text/ip.ts';
+import type { PortalAddress } from './settings.ts';
+
+/** Why an address was refused; the first is what is wrong, the second what to do. */
+export type Refusal = readonly [message: string, hint?: string];
+
+/** A canonical host; names outside ASCII are converted (UTS 46) once, here, and never on the wire. */
+export function configuredHost(text: string): Host | undefined {
+  const ascii = /[^\u0000-\u007f]/.test(text) ? domainToASCII(text) : text;
+  return ascii === '' ? undefined : parseHost(ascii);
+}
+
+/** `a.example.com`, `*.x`, and where `subjects` says so `{user}.x` and `{group}.x`. */
+export function parseHostPattern(text: string, subjects: boolean): HostPattern | undefined {
+  const brace = /^(\{user\}|\{group\}|\*)(\..+)$/.exec(text);
+  if (brace === null) {
+    const host = configuredHost(text);
+    return host === undefined ? undefined : { kind: 'exact', host };
+  }
+  const below = configuredHost((brace[2] ?? '').slice(1));
+  if (below === undefined || (brace[1] !== '*' && !subjects)) return undefined;
+  const kind = brace[1] === '*' ? 'wildcard' : brace[1] === '{user}' ? 'user' : 'group';
+  return { kind, suffix: `.${below}` };
+}
+
+interface UrlParts {
+  readonly scheme: string;
+  readonly authority: string;
+  readonly path: string;
+  readonly query: string;
+}
+
+/**
+ *   url = scheme "://" authority [ path ] [ "?" query ]        without userinfo and fragment
+ */
+function splitUrl(text: string): UrlParts | undefined {
+  const m = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#\\\s@]+)(\/[^?#\\\s]*)?(\?[^#\s]*)?$/.exec(text);
+  if (m === null) return undefined;
+  return { scheme: (m[1] ?? '').toLowerCase(), authority: m[2] ?? '', path: m[3] ?? '', query: m[4] ?? '' };
+}
+
+/** The port of an authority (the scheme's own when there is none) and the host before it, as written. */
+function splitPort(authority: string, scheme: string): { host: string; port: number } | undefined {
+  const m = /^(\[[^\]]*\]|[^:]*)(?::([1-9][0-9]{0,4}))?$/.exec(authority);
+  const port = m?.[2] === undefined ? defaultPort(scheme) : Number(m[2]);
+  return m === null || port > 65535 ? undefined : { host: m[1] ?? '', port };
+}
+
+function defaultPort(scheme: string): number {
+  return scheme === 'https' ? 443 : 80;
+}
+
+function webScheme(scheme: string): 'https' | 'http' | undefined {
+  return scheme === 'https' || scheme === 'http' ? scheme : undefined;
+}
+
+const URL_HINT = 'Write it as https://app.example.com, with a port where it is not the usual one.';
+
+export function parseAppUrl(text: string): Result<AppUrl, Refusal> {
+  const parts = splitUrl(text);
+  const scheme = parts === undefined ? undefined : webScheme(parts.scheme);
+  if (parts === undefined || scheme === undefined) return err([`${text} is not an http or https address.`, URL_HINT]);
+  if ((parts.path !== '' && parts.path !== '/') || parts.query !== '') {
+    return err([`The url of an app is a whole host; ${text} has a path.`, 'Put paths into the rules: paths: [/path].']);
+  }
+  const split = splitPort(parts.authority, scheme);
+  const host = split === undefined ? undefined : parseHostPattern(split.host, false);
+  if (split === undefined || host === undefined) return err([`${text} has no valid host.`, URL_HINT]);
+  return ok({ scheme, host, port: split.port });
+}
+
+export function parsePortal(text: string): Result<PortalAddress, Refusal> {
+  const parts = splitUrl(text);
+  const scheme = parts === undefined ? undefined : webScheme(parts.scheme);
+  const split = parts === undefined ? undefined : splitPort(parts.authority, parts.scheme);
+  const host = split === undefined ? undefined : configuredHost(split.host);
+  if (parts === undefined || scheme === undefined || split === undefined || host === undefined) {
+    return err([`${text} is not an http or https address.`, 'Write it as https://auth.example.com.']);
+  }
+  if (/\/\/|\/\.{1,2}(\/|$)|[^A-Za-z0-9\-._~!$&'()*+,;=:@/]/.test(parts.path)) {
+    return err([`The path of ${text} is not a plain path.`, 'Use letters, digits and dashes between single slashes.']);
+  }
+  const basePath = parts.path.replace(/\/$/, '');
+  const origin = `${scheme}://${host}${split.port === defaultPort(scheme) ? '' : `:${split.port}`}`;
+  const written = `${scheme}://${host}${parts.authority.slice(split.host.length)}`;
+  return ok({ scheme, host, port: split.port, basePath, origin, url: `${written}${parts.path || '/'}${parts.query}` });
+}
+
+export function parseUpstream(text: string): Result<UpstreamAddress, Refusal> {
+  const parts = splitUrl(text);
+  if (parts?.scheme === 'https') {
+    return err([
+      'An upstream over https is not supported yet.',
+      'Use http:// to an address on this machine or a private network.',
+    ]);
+  }
+  const split = parts?.scheme === 'http' ? splitPort(parts.authority, 'http') : undefined;
+  const host = split === undefined ? undefined : configuredHost(split.host);
+  if (parts === undefined || split === undefined || host === undefined) {
+    return err([`${text} is not an http address.`, 'Write it as http://127.0.0.1:8080.']);
+  }
+  if ((parts.path !== '' && parts.path !== '/') || parts.query !== '') {
+    return err([`An upstream is host and port; ${text} has a path.`, 'Paths are passed on unchanged; leave it out.']);
+  }
+  const hostname = host.startsWith('[') ? host.slice(1, -1) : host;
+  return ok({ hostname, port: split.port, text: parts.authority });
+}
+
+export type ListenTarget =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly tls: boolean }
+  | { readonly kind: 'unix'; readonly path: string };
+
+/** `host:port`, `http://host:port`, `https://host[:port]`, `unix:/path`; the host may be `*` for every address. */
+export function parseListen(text: string): Result<ListenTarget, Refusal> {
+  if (text.startsWith('unix:')) {
+    const path = text.slice(5).replace(/^\/\/(?=\/)/, '');
+    return path === ''
+      ? err(['unix: needs a path.', 'Write it as unix:/run/lintel.sock.'])
+      : ok({ kind: 'unix', path });
+  }
+  const m = /^(?:(https?):\/\/)?(.*?)(?::(\d{1,5}))?\/?$/.exec(text);
+  const tls = m?.[1] === 'https';
+  const port = m?.[3] === undefined ? (tls ? 443 : undefined) : Number(m[3]);
+  const host = bindHost(m?.[2] ?? '');
+  if (host === undefined || port === undefined || port > 65535) {
+    return err([
+      `${text} is not an address to listen on.`,
+      'Write it as 127.0.0.1:9091, https://0.0.0.0:443 or unix:/run/lintel.sock.',
+    ]);
+  }
+  return ok({ kind: 'tcp', host, port, tls });
+}
+
+function bindHost(text: string): string | undefined {
+  if (text === '' || text === '*') return '::';
+  const bare = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text;
+  if (bare.includes(':')) return parseIp(bare) === undefined || bare === text ? undefined : bare;
+  const authority = parseAuthority(bare);
+  return authority?.port === undefined ? authority?.host : undefined;
+}

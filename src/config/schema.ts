@@ -1,0 +1,257 @@
+import { z } from 'zod';
+
+/**
+ * The one truth about the structure of `lintel.yml`. What a running Lintel validates with, and what editors get, is the
+ * JSON Schema made from it (schema-json.ts, written by write-schema.ts, kept equal by a test): importing zod costs
+ * 60 ms, more than all the rest of a start. `title` is the noun in messages ("expected a duration, got a list").
+ */
+const text = (title: string, description: string) => z.string().meta({ title, description });
+const duration = (description: string) =>
+  z.union([z.string(), z.number()]).meta({ title: 'a duration such as 30s, 5m or 1h30m', description });
+const orOff = (description: string) =>
+  z
+    .union([z.string(), z.number(), z.literal(false)])
+    .meta({ title: 'a duration such as 5m or 30d, or off', description });
+const words = (title: string, description: string) =>
+  z.union([z.string(), z.array(z.string())]).meta({ title, description });
+
+const tls = z.strictObject({
+  cert: text('the path of a PEM file', 'Certificate chain, PEM.'),
+  key: text('the path of a PEM file', 'Private key, PEM.'),
+});
+
+const listenEntry = z
+  .union([z.string(), z.strictObject({ address: text('an address', 'As in the short form.'), tls: tls.optional() })])
+  .meta({ title: 'an address such as 127.0.0.1:9091, https://0.0.0.0:443 or unix:/run/lintel.sock' });
+
+const headerSource = z
+  .union([
+    z.string(),
+    z.strictObject({
+      name: text('a header name', 'Name of the header.'),
+      separator: text('text', 'Between groups; a comma by default.').optional(),
+      encoding: z
+        .enum(['utf8', 'percent', 'latin1'])
+        .meta({ description: 'How characters outside ASCII are written.' })
+        .optional(),
+    }),
+  ])
+  .meta({ title: 'a header name, or a map with name, separator and encoding' });
+
+const headers = z
+  .union([
+    z.string(),
+    z.strictObject({
+      user: headerSource.optional(),
+      name: headerSource.optional(),
+      email: headerSource.optional(),
+      groups: headerSource.optional(),
+    }),
+  ])
+  .meta({
+    title: 'the name of a profile, or a map of your own',
+    description: 'Which identity headers the app gets: a profile (remote), or {user: X-Remote-User, …}.',
+  });
+
+const queryCondition = z.strictObject({
+  operator: z
+    .enum(['equal', 'not equal', 'present', 'absent', 'pattern', 'not pattern'])
+    .meta({ description: 'equal when there is a value, else present.' })
+    .optional(),
+  key: text('the name of a query parameter', 'Name of the query parameter.'),
+  value: z.union([z.string(), z.number(), z.boolean()]).meta({ title: 'text' }).optional(),
+});
+
+const conditions = {
+  paths: words(
+    'a path or a list of paths',
+    'Prefixes on segment boundaries (/api), or globs: * within a segment, ** across segments.',
+  ).optional(),
+  paths_regex: words(
+    'a regular expression or a list of them',
+    'RE2, against the decoded path without the query.',
+  ).optional(),
+  resources: words(
+    'a regular expression or a list of them',
+    "RE2, against path and query (?a=b), as Authelia's resources.",
+  ).optional(),
+  methods: words('a method or a list of methods', 'HTTP methods.').optional(),
+  query: z
+    .array(z.array(queryCondition))
+    .meta({
+      title: 'a list of lists of query conditions',
+      description: 'Outer list: one of them; inner: all of them.',
+    })
+    .optional(),
+  networks: words('a network or a list of networks', 'IP addresses, CIDR ranges or names from networks:.').optional(),
+};
+
+const outcome = {
+  subjects: z
+    .union([z.string(), z.array(z.union([z.string(), z.array(z.string())]))])
+    .meta({
+      title: 'a subject such as user:alice, or a list (one of them) of lists (all of them)',
+      description: 'Whom the rule is about. Outer list: one of them; inner: all of them.',
+    })
+    .optional(),
+  allow: words(
+    'everyone, signed_in or a list such as [user:alice, group:staff]',
+    'Who may pass: everyone (without signing in), signed_in, or subjects.',
+  ).optional(),
+  deny: words('everyone or a list such as [group:guests]', 'Who may not pass.').optional(),
+  level: z.enum(['one_factor', 'two_factor']).meta({ description: 'How strongly people sign in.' }).optional(),
+};
+
+const accessRule = z.strictObject({ ...conditions, ...outcome }).meta({ title: 'a rule' });
+
+const policyRule = z
+  .strictObject({
+    hosts: words('a host or a list of hosts', 'Exact (a.example.com), *.x, {user}.x or {group}.x.').optional(),
+    hosts_regex: words(
+      'a regular expression or a list of them',
+      'RE2, against the host; groups named User and Group must equal the name and a group of the person.',
+    ).optional(),
+    ...conditions,
+    ...outcome,
+  })
+  .meta({ title: 'a rule' });
+
+const app = z
+  .strictObject({
+    url: words('an address such as https://grafana.example.com', 'Where people open the app; one or several.'),
+    title: text('text', 'What people call it.').optional(),
+    headers: headers.optional(),
+    upstream: text(
+      'an address such as http://127.0.0.1:8080',
+      'Given: Lintel proxies the app. Absent: another proxy asks.',
+    ).optional(),
+    access: z
+      .array(accessRule)
+      .meta({ title: 'a list of rules', description: 'First match decides; none: deny.' })
+      .optional(),
+  })
+  .meta({ title: 'an app: a map with url and access' });
+
+const strategy = z.strictObject({
+  name: z.enum([
+    'CookieSession',
+    'HeaderAuthorization',
+    'HeaderProxyAuthorization',
+    'HeaderAuthRequestProxyAuthorization',
+    'HeaderLegacy',
+  ]),
+  schemes: words('a scheme or a list of schemes', 'basic, bearer.').optional(),
+  scheme_basic_cache_lifespan: duration('How long an accepted Basic password is remembered in memory.').optional(),
+});
+
+const endpoint = z.strictObject({
+  implementation: z.enum(['ForwardAuth', 'AuthRequest', 'ExtAuthz', 'Legacy']),
+  authn_strategies: z.array(strategy).meta({ title: 'a list of strategies' }).optional(),
+});
+
+const domain = z
+  .strictObject({
+    domain: text('a domain such as example.com', 'One cookie for every host below it.'),
+    portal: text('an address such as https://auth.example.com', 'The sign-in portal of this domain.').optional(),
+    cookie: text('a cookie name', 'Name of the shared cookie.').optional(),
+    default_redirect: text('an address', 'Where people go who signed in without coming from an app.').optional(),
+  })
+  .meta({ title: 'a map with domain, portal and cookie' });
+
+export const configuration = z
+  .strictObject({
+    listen: z
+      .union([z.string(), z.array(listenEntry)])
+      .meta({ title: 'an address or a list of addresses', description: 'Where Lintel listens.' })
+      .optional(),
+    tls: tls.meta({ description: 'For https:// listeners without one of their own.' }).optional(),
+    trusted_proxies: words(
+      'an address or a list of addresses',
+      'Peers whose X-Forwarded-* and X-Original-* count: IP addresses, CIDR ranges, unix.',
+    ).optional(),
+    portal: text('an address such as https://auth.example.com', 'Where people sign in; may have a path.').optional(),
+    storage: text('memory: or sqlite:PATH', 'Where sessions live.').optional(),
+    users: z
+      .union([
+        z.string(),
+        z.strictObject({
+          file: text('a path', "The user file, in the format of Authelia's users_database.yml."),
+          search_email: z.boolean().meta({ description: 'People may sign in with their e-mail address.' }).optional(),
+          case_insensitive: z.boolean().meta({ description: 'Letter case of names does not matter.' }).optional(),
+        }),
+      ])
+      .meta({ title: 'file:PATH or a map with file', description: 'Who may sign in.' })
+      .optional(),
+    session: z
+      .strictObject({
+        idle: duration('A session ends after so long without a request.').optional(),
+        lifetime: duration('A session ends after so long in any case.').optional(),
+        remember_me: orOff('How long a remembered session lives; off: not offered.').optional(),
+      })
+      .meta({ title: 'a map with idle, lifetime and remember_me' })
+      .optional(),
+    domains: z
+      .array(domain)
+      .meta({ title: 'a list of domains', description: 'Domains with one shared cookie. Default: each app its own.' })
+      .optional(),
+    networks: z
+      .record(z.string(), words('a network or a list of networks', 'IP addresses and CIDR ranges.'))
+      .meta({ title: 'a map of names and networks', description: 'Names for use in rules.' })
+      .optional(),
+    apps: z
+      .record(z.string(), app)
+      .meta({ title: 'a map of apps', description: 'The protected applications, by name.' })
+      .optional(),
+    policy: z
+      .strictObject({
+        default: z
+          .enum(['deny', 'one_factor', 'two_factor', 'bypass', 'everyone', 'signed_in'])
+          .meta({ description: 'For requests that no rule matches.' })
+          .optional(),
+        rules: z
+          .array(policyRule)
+          .meta({ title: 'a list of rules', description: 'Tried in order, before the rules of apps.' })
+          .optional(),
+      })
+      .meta({ title: 'a map with default and rules' })
+      .optional(),
+    endpoints: z
+      .record(z.string(), endpoint)
+      .meta({ title: 'a map of endpoints', description: 'Own check endpoints; they replace the default ones.' })
+      .optional(),
+    metrics: z
+      .union([z.string(), z.literal(false)])
+      .meta({ title: 'an address or off', description: 'Listener of /healthz, /readyz and /metrics.' })
+      .optional(),
+    log: z
+      .strictObject({
+        level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).optional(),
+        format: z.enum(['auto', 'json', 'text']).meta({ description: 'auto: text on a terminal.' }).optional(),
+      })
+      .meta({ title: 'a map with level and format' })
+      .optional(),
+    basic_cache: orOff('How long an accepted Basic password is remembered in memory.').optional(),
+    throttle: z
+      .strictObject({
+        max_retries: z
+          .number()
+          .int()
+          .min(0)
+          .meta({ description: 'Failed sign-ins until a wait; 0: no limit.' })
+          .optional(),
+        find_time: duration('Failures count for so long.').optional(),
+        ban_time: duration('How long the wait is.').optional(),
+      })
+      .meta({ title: 'a map with max_retries, find_time and ban_time' })
+      .optional(),
+    upstream_timeout: duration('How long an upstream may stay silent.').optional(),
+  })
+  .meta({ title: 'lintel.yml' });
+
+export type Raw = z.infer<typeof configuration>;
+export type RawRule = z.infer<typeof policyRule>;
+export type RawApp = z.infer<typeof app>;
+export type RawHeaders = z.infer<typeof headers>;
+export type RawQuery = z.infer<typeof queryCondition>;
+export type RawEndpoint = z.infer<typeof endpoint>;
+export type RawDomain = z.infer<typeof domain>;
