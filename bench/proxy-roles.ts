@@ -1,0 +1,110 @@
+/**
+ * The processes of bench/proxy.ts: `proxy-roles.ts ROLE UPSTREAM_PORT`. Each listens on a free loopback port, prints
+ * it, and answers each line on standard input with the CPU microseconds it has used.
+ */
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createServer, type Socket } from 'node:net';
+import { createForwarder } from '../src/proxy/forward.ts';
+
+const BODY = 'x'.repeat(1024);
+const ANSWER = Buffer.from(
+  `HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${BODY.length}\r\nETag: "5f3e-1a2b"\r\nCache-Control: private\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n\r\n${BODY}`,
+);
+const IDENTITY = [
+  'Remote-User',
+  'alice',
+  'Remote-Groups',
+  'dev,ops',
+  'Remote-Name',
+  'Alice',
+  'Remote-Email',
+  'a@b.test',
+];
+const OWNED = new Set(['remote-user', 'remote-groups', 'remote-name', 'remote-email']);
+
+function backend(socket: Socket): void {
+  let rest = '';
+  socket.setNoDelay(true);
+  socket.on('data', (chunk) => {
+    rest += chunk.toString('latin1');
+    for (let end = rest.indexOf('\r\n\r\n'); end >= 0; end = rest.indexOf('\r\n\r\n')) {
+      rest = rest.slice(end + 4);
+      socket.write(ANSWER);
+    }
+  });
+  socket.on('error', () => {});
+}
+
+function ours(port: number): http.Server {
+  const upstream = { hostname: '127.0.0.1', port, text: `127.0.0.1:${port}` };
+  const forwarder = createForwarder({
+    ownedFolds: OWNED,
+    isOurCookie: (name) => name === '__Host-lintel' || name === 'lintel',
+    onRefusedCookie: () => {},
+  });
+  return http.createServer((req, res) => {
+    forwarder.forward({
+      req,
+      res,
+      upstream,
+      identity: IDENTITY,
+      clientAddress: '127.0.0.1',
+      scheme: 'http',
+      host: 'app.example.test',
+      port: 80,
+      dropAuthorization: false,
+      onFault: (f) => res.writeHead(502).end(f.detail),
+    });
+  });
+}
+
+/** What a first attempt looks like: node:http on both sides, headers copied. */
+function crude(port: number): http.Server {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 256 });
+  return http.createServer((req, res) => {
+    const headers = [...req.rawHeaders, ...IDENTITY];
+    const forwarded = http.request(
+      { host: '127.0.0.1', port, agent, method: req.method, path: req.url, headers },
+      (up) => {
+        res.writeHead(up.statusCode ?? 502, up.rawHeaders);
+        up.pipe(res);
+      },
+    );
+    forwarded.on('error', () => res.destroy());
+    req.pipe(forwarded);
+  });
+}
+
+/** Not a proxy: what node:http itself costs for this request and this answer. */
+function bare(): http.Server {
+  return http.createServer((_req, res) => {
+    res.writeHead(200, [
+      'Content-Type',
+      'text/plain; charset=utf-8',
+      'Content-Length',
+      '1024',
+      'ETag',
+      '"5f3e-1a2b"',
+      'Cache-Control',
+      'private',
+    ]);
+    res.end(BODY, 'latin1');
+  });
+}
+
+const [role, upstream = '0'] = process.argv.slice(2);
+const roles = {
+  backend: () => createServer(backend),
+  ours: () => ours(Number(upstream)),
+  crude: () => crude(Number(upstream)),
+  bare,
+} as const;
+if (role === undefined || !Object.hasOwn(roles, role)) throw new Error(`no such role: ${role}`);
+const server = roles[role as keyof typeof roles]();
+server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port));
+process.stdin.on('data', () => {
+  const { user, system } = process.cpuUsage();
+  console.log(user + system);
+});
+process.stdin.on('end', () => process.exit(0));

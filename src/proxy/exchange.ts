@@ -1,0 +1,231 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { UpstreamAddress } from '../core/app.ts';
+import { type Fault, type FaultId, fault } from '../core/fault.ts';
+import { RequestBody } from './request-body.ts';
+import type { RequestHead } from './request-head.ts';
+import type { ResponseHead } from './response-head.ts';
+import type { ConnectionUser, UpstreamConnection, UpstreamFailure } from './upstream-connection.ts';
+
+/** What an exchange needs from the forwarder. */
+export interface ExchangeOwner {
+  /** See `UpstreamPools.take`. */
+  take(address: UpstreamAddress, maxQuiet: number): UpstreamConnection | undefined;
+  /** Bounds how long the rest of a body that nobody wants may go on. */
+  linger(req: IncomingMessage): void;
+  readonly maxRequestBytes: number;
+}
+
+export interface ExchangeCall {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly upstream: UpstreamAddress;
+  readonly onFault: (fault: Fault) => void;
+}
+
+/** Methods that may be sent twice without asking (RFC 9110 §9.2.2), as far as they come without a body. */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'PROPFIND', 'REPORT']);
+/** A request that cannot be repeated goes on a connection that the app has hardly had time to close. */
+const FRESH_MS = 1000;
+/** Bodies up to this many bytes leave together with the head, as one string: one write, no buffer. */
+const SMALL = 16384;
+
+const FAULTS_BY_FAILURE: Readonly<Record<UpstreamFailure['kind'], FaultId>> = {
+  unreachable: 'UPSTREAM-DOWN',
+  closed: 'UPSTREAM-DOWN',
+  malformed: 'UPSTREAM-MALFORMED',
+  timeout: 'UPSTREAM-TIMEOUT',
+  'client-stalled': 'REQUEST-TIMEOUT',
+};
+
+/** One request and its answer. Ends in exactly one way: answered, failed (`onFault` once), or left by the client. */
+export class Exchange implements ConnectionUser {
+  readonly #owner: ExchangeOwner;
+  readonly #call: ExchangeCall;
+  readonly #head: RequestHead;
+  #connection: UpstreamConnection | undefined;
+  #body: RequestBody | undefined;
+  #answer: ResponseHead | undefined;
+  /** Body bytes of this read that were not written yet, latin1. */
+  #text = '';
+  #state: 'open' | 'answered' | 'over' = 'open';
+  #repeated = false;
+  #paused = false;
+
+  constructor(owner: ExchangeOwner, call: ExchangeCall, head: RequestHead) {
+    this.#owner = owner;
+    this.#call = call;
+    this.#head = head;
+  }
+
+  start(): void {
+    const { req, res } = this.#call;
+    res.on('close', this.#left);
+    // A pipelined request whose turn has not come has no socket on its response, which then never closes.
+    if (res.socket === null) req.once('close', this.#left);
+    if (this.#head.length > this.#owner.maxRequestBytes) this.#tooLarge();
+    else this.#connect(this.#repeatable ? Number.POSITIVE_INFINITY : FRESH_MS);
+  }
+
+  #connect(maxQuiet: number): void {
+    const { req, upstream } = this.#call;
+    const connection = this.#owner.take(upstream, maxQuiet);
+    if (connection === undefined) {
+      this.#fail(fault('UPSTREAM-DOWN', `upstream ${upstream.text}: all connections are in use`));
+      return;
+    }
+    this.#connection = connection;
+    connection.begin(this, this.#head.text, req.method ?? '');
+  }
+
+  connected(): void {
+    const connection = this.#connection;
+    if (this.#head.body === 'none' || connection === undefined) return;
+    if (this.#head.expectsContinue) this.#call.res.writeContinue();
+    this.#body = new RequestBody(this.#call.req, connection, {
+      chunked: this.#head.body === 'chunked',
+      maxBytes: this.#owner.maxRequestBytes,
+      tooLarge: () => this.#tooLarge(),
+    });
+    this.#body.start();
+  }
+
+  drained(): void {
+    this.#body?.drained();
+  }
+
+  get requestSent(): boolean {
+    return this.#head.body === 'none' || this.#body?.sent === true;
+  }
+
+  get awaits(): ConnectionUser['awaits'] {
+    if (this.#paused) return 'client';
+    if (!this.requestSent) return this.#body?.waitsForClient === true ? 'client' : 'app';
+    return this.#answer === undefined ? 'answer' : 'app';
+  }
+
+  responseHead(head: ResponseHead): void {
+    this.#answer = head;
+  }
+
+  responseBody(bytes: Buffer, from: number, to: number): void {
+    if (this.#state === 'over') return;
+    if (this.#text.length + to - from <= SMALL) {
+      this.#text += bytes.toString('latin1', from, to);
+      return;
+    }
+    this.#writeText();
+    const copy = Buffer.allocUnsafeSlow(to - from);
+    bytes.copy(copy, 0, from, to);
+    if (!this.#call.res.write(copy)) this.#pause();
+  }
+
+  responseEnd(): void {
+    if (this.#state === 'open') this.#state = 'answered';
+  }
+
+  flush(): void {
+    if (this.#answer === undefined || this.#state === 'over') return;
+    if (this.#state === 'answered') this.#finish(this.#answer);
+    else this.#writeText();
+  }
+
+  failed(failure: UpstreamFailure): void {
+    if (failure.untouched && this.#repeatable && !this.#repeated) {
+      this.#repeated = true;
+      this.#connect(-1);
+      return;
+    }
+    this.#fail(fault(FAULTS_BY_FAILURE[failure.kind], failure.detail));
+  }
+
+  get #repeatable(): boolean {
+    return this.#head.body === 'none' && IDEMPOTENT.has(this.#call.req.method ?? '');
+  }
+
+  #writeText(): void {
+    const { res } = this.#call;
+    this.#writeHead();
+    const text = this.#text;
+    this.#text = '';
+    if (text === '') res.flushHeaders();
+    else if (!res.write(text, 'latin1')) this.#pause();
+  }
+
+  #writeHead(): void {
+    const { res } = this.#call;
+    if (res.headersSent || this.#answer === undefined) return;
+    res.writeHead(this.#answer.status, this.#answer.headers);
+    // An event stream may be silent for longer than an idle client: from here the stall time-out of the exchange counts.
+    if (this.#state === 'open') res.socket?.setTimeout(0);
+  }
+
+  #finish(head: ResponseHead): void {
+    const { res } = this.#call;
+    const whole = !res.headersSent;
+    if (whole && (head.framing === 'chunked' || head.framing === 'until-close')) {
+      // All of it is here: a length is cheaper than chunks, and an HTTP/1.0 client can tell the end.
+      head.headers.push('Content-Length', String(this.#text.length));
+      res.writeHead(head.status, head.headers);
+    } else if (whole) res.writeHead(head.status, head.headers);
+    this.#over();
+    if (this.#text === '') res.end();
+    else res.end(this.#text, 'latin1');
+  }
+
+  /** The client is slower than the app: the app waits. */
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#connection?.pause();
+    this.#call.res.once('drain', this.#resume);
+  }
+
+  readonly #resume = (): void => {
+    this.#paused = false;
+    if (this.#state !== 'over') this.#connection?.resume();
+  };
+
+  /** The client is gone: nobody wants the answer. */
+  readonly #left = (): void => {
+    if (this.#state === 'over') return;
+    this.#over();
+    this.#connection?.destroy();
+  };
+
+  #tooLarge(): void {
+    this.#connection?.destroy();
+    this.#fail(fault('BODY-TOO-LARGE', `more than ${this.#owner.maxRequestBytes} bytes`));
+  }
+
+  #fail(problem: Fault): void {
+    if (this.#state === 'over') return;
+    this.#over();
+    if (this.#call.res.headersSent) cut(this.#call.res, this.#answer?.framing === 'length');
+    this.#call.onFault(problem);
+  }
+
+  /** From here on the request body, should there be more of it, goes nowhere. */
+  #over(): void {
+    this.#state = 'over';
+    const { req } = this.#call;
+    if (this.#head.body === 'none' || this.#body?.sent === true) return;
+    if (this.#body === undefined) req.resume();
+    else this.#body.stop();
+    this.#owner.linger(req);
+  }
+}
+
+/**
+ * Ends a half-sent answer so that no client takes it for whole. Where the end of the body is the end of the connection
+ * only a reset says so; else a plain close does, and what was sent still arrives.
+ */
+function cut(res: ServerResponse, hasLength: boolean): void {
+  const { socket } = res;
+  if (socket === null) {
+    res.destroy();
+    return;
+  }
+  if (!hasLength && !res.chunkedEncoding && socket.remoteAddress !== undefined && !('encrypted' in socket))
+    socket.resetAndDestroy();
+  else socket.destroy();
+}

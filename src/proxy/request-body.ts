@@ -1,0 +1,86 @@
+import type { IncomingMessage } from 'node:http';
+import type { UpstreamConnection } from './upstream-connection.ts';
+
+const BIG = 16384;
+
+/**
+ * Sends a request body to the app as it arrives, framed anew: the bytes of `length` bodies as they are (Node's parser
+ * has counted them), anything else as chunks of our own without extensions and trailers. Reads no faster than the app.
+ */
+export class RequestBody {
+  readonly #req: IncomingMessage;
+  readonly #connection: UpstreamConnection;
+  readonly #chunked: boolean;
+  readonly #maxBytes: number;
+  readonly #tooLarge: () => void;
+  #bytes = 0;
+  #waiting = false;
+  sent = false;
+
+  constructor(
+    req: IncomingMessage,
+    connection: UpstreamConnection,
+    options: { readonly chunked: boolean; readonly maxBytes: number; readonly tooLarge: () => void },
+  ) {
+    this.#req = req;
+    this.#connection = connection;
+    this.#chunked = options.chunked;
+    this.#maxBytes = options.maxBytes;
+    this.#tooLarge = options.tooLarge;
+  }
+
+  start(): void {
+    // Head and first bytes of the body leave in one write: both were usually in one packet of the client's.
+    this.#connection.cork();
+    setImmediate(() => this.#connection.uncork());
+    this.#req.on('data', this.#data);
+    this.#req.on('end', this.#end);
+  }
+
+  /** Stops sending. What the client still sends is read and thrown away. */
+  stop(): void {
+    this.#req.off('data', this.#data);
+    this.#req.off('end', this.#end);
+    this.#req.resume();
+  }
+
+  /** The app takes bytes again. */
+  drained(): void {
+    if (!this.#waiting) return;
+    this.#waiting = false;
+    this.#req.resume();
+  }
+
+  /** True while the next byte is owed by the client. */
+  get waitsForClient(): boolean {
+    return !this.sent && !this.#waiting;
+  }
+
+  readonly #data = (chunk: Buffer): void => {
+    this.#bytes += chunk.length;
+    if (this.#bytes > this.#maxBytes) {
+      this.#tooLarge();
+      return;
+    }
+    if (!(this.#chunked ? this.#writeChunk(chunk) : this.#connection.write(chunk))) {
+      this.#waiting = true;
+      this.#req.pause();
+    }
+  };
+
+  readonly #end = (): void => {
+    this.sent = true;
+    if (this.#chunked) this.#connection.write('0\r\n\r\n');
+  };
+
+  #writeChunk(chunk: Buffer): boolean {
+    const size = `${chunk.length.toString(16)}\r\n`;
+    if (chunk.length < BIG) return this.#connection.write(`${size}${chunk.toString('latin1')}\r\n`);
+    this.#connection.cork();
+    this.#connection.write(size);
+    this.#connection.write(chunk);
+    const more = this.#connection.write('\r\n');
+    this.#connection.uncork();
+    return more;
+  }
+}

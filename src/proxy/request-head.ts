@@ -1,0 +1,201 @@
+import type { IncomingMessage } from 'node:http';
+import { type Fault, fault } from '../core/fault.ts';
+import { err, ok, type Result } from '../core/result.ts';
+import { quote } from '../core/target.ts';
+import { withoutCookies } from '../core/text/cookie.ts';
+import { connectionOptions, type HeaderNames, nominated } from './hop-by-hop.ts';
+
+/** What the caller knows about the request; everything that the app is told about it beside the client's own headers. */
+export interface Asserted {
+  /** Flat list of every owned header, in full: the app gets exactly these. Kept for the life of the array. */
+  readonly identity: readonly string[];
+  /** Canonical text; undefined when the chain of proxies does not tell it. */
+  readonly clientAddress: string | undefined;
+  readonly scheme: string;
+  /** Canonical host, with the port where one was written. */
+  readonly host: string;
+  /** Effective port. */
+  readonly port: number;
+  /** True when Lintel accepted the Authorization header itself: the app must not see it. */
+  readonly dropAuthorization: boolean;
+}
+
+/** A request head ready to be written, and how its body is framed towards the app. */
+export interface RequestHead {
+  /** latin1, ends with the empty line. */
+  readonly text: string;
+  readonly body: 'none' | 'length' | 'chunked';
+  /** Bytes, for `length`; 0 otherwise. */
+  readonly length: number;
+  /** The client waits for `100 Continue` before it sends the body. */
+  readonly expectsContinue: boolean;
+}
+
+export interface HeadRules {
+  readonly names: HeaderNames;
+  readonly isOurCookie: (name: string) => boolean;
+}
+
+/** What one walk over the headers finds. */
+interface Found {
+  text: string;
+  hosts: number;
+  lengths: number;
+  length: string;
+  encodings: number;
+  encoding: string;
+  connection: string | undefined;
+  expect: string | undefined;
+  upgrade: string | undefined;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/**
+ * The head of the upstream request: the received request-target byte for byte, the client's end-to-end headers without
+ * anything it may not claim, then what Lintel asserts. Framing is decided here and written anew, never copied.
+ * Fails with a fault of the client's when the request must not be forwarded.
+ */
+export function requestHead(req: IncomingMessage, asserted: Asserted, rules: HeadRules): Result<RequestHead, Fault> {
+  let found = walk(req.rawHeaders, asserted.dropAuthorization, rules, NONE);
+  if (found.connection !== undefined) {
+    const names = nominated(found.connection);
+    if (names.size > 0) found = walk(req.rawHeaders, asserted.dropAuthorization, rules, names);
+  }
+  const problem = judge(req, found);
+  if (problem !== undefined) return err(problem);
+  const length = found.lengths === 0 ? 0 : Number(found.length);
+  const framing =
+    found.encodings > 0
+      ? 'Transfer-Encoding: chunked\r\n'
+      : found.lengths > 0
+        ? `Content-Length: ${found.length}\r\n`
+        : '';
+  return ok({
+    text: `${req.method} ${req.url} HTTP/1.1\r\n${found.text}${framing}${forwarded(asserted)}${identityBlock(asserted.identity, rules.names)}\r\n`,
+    body: found.encodings > 0 ? 'chunked' : length > 0 ? 'length' : 'none',
+    length,
+    expectsContinue: found.expect !== undefined && req.httpVersionMinor > 0,
+  });
+}
+
+function walk(raw: readonly string[], dropAuthorization: boolean, rules: HeadRules, drop: ReadonlySet<string>): Found {
+  const found: Found = {
+    text: '',
+    hosts: 0,
+    lengths: 0,
+    length: '',
+    encodings: 0,
+    encoding: '',
+    connection: undefined,
+    expect: undefined,
+    upgrade: undefined,
+  };
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] ?? '';
+    const value = raw[i + 1] ?? '';
+    const kind = rules.names.request(name);
+    switch (kind) {
+      case 'pass':
+        if (drop.size === 0 || !drop.has(name.toLowerCase())) found.text += `${name}: ${value}\r\n`;
+        break;
+      case 'drop':
+        break;
+      case 'host':
+        found.hosts++;
+        found.text += `Host: ${value}\r\n`;
+        break;
+      case 'cookie': {
+        const rest = withoutCookies(value, rules.isOurCookie);
+        if (rest !== undefined) found.text += `${name}: ${rest}\r\n`;
+        break;
+      }
+      case 'authorization':
+        if (!dropAuthorization) found.text += `${name}: ${value}\r\n`;
+        break;
+      case 'connection':
+        found.connection = found.connection === undefined ? value : `${found.connection},${value}`;
+        break;
+      case 'content-length':
+        found.lengths++;
+        found.length = value;
+        break;
+      case 'transfer-encoding':
+        found.encodings++;
+        found.encoding = value;
+        break;
+      case 'expect':
+        found.expect = found.expect === undefined ? value : `${found.expect},${value}`;
+        break;
+      case 'upgrade':
+        found.upgrade = found.upgrade === undefined ? value : `${found.upgrade},${value}`;
+        break;
+      default:
+        kind satisfies never;
+    }
+  }
+  return found;
+}
+
+const LENGTH = /^(0|[1-9][0-9]{0,14})$/;
+
+/** Node's parser refuses most of these already; a proxy that forwards must not depend on it (request smuggling). */
+function judge(req: IncomingMessage, found: Found): Fault | undefined {
+  if (found.hosts !== 1) return fault('REQUEST-MALFORMED', `${found.hosts} Host headers`);
+  if (found.encodings > 0) {
+    if (found.lengths > 0) return fault('REQUEST-MALFORMED', 'Content-Length beside Transfer-Encoding');
+    if (found.encodings > 1 || found.encoding.toLowerCase() !== 'chunked') {
+      return fault('REQUEST-MALFORMED', `Transfer-Encoding ${quote(found.encoding)}`);
+    }
+    if (req.httpVersionMinor === 0) return fault('REQUEST-MALFORMED', 'Transfer-Encoding in HTTP/1.0');
+  }
+  if (found.lengths > 1 || (found.lengths === 1 && !LENGTH.test(found.length))) {
+    return fault('REQUEST-MALFORMED', `Content-Length ${quote(found.length)}`);
+  }
+  // The app would echo what Lintel tells it: identity headers, and whatever the next proxy adds.
+  if (req.method === 'TRACE') return fault('METHOD-NOT-ALLOWED', 'TRACE is not forwarded');
+  if (found.expect !== undefined && found.expect.toLowerCase() !== '100-continue') {
+    return fault('EXPECT-UNKNOWN', `Expect ${quote(found.expect)}`);
+  }
+  return upgradeFault(found);
+}
+
+/**
+ * A WebSocket client can do nothing with a plain answer, and bytes that follow its request are frames, not requests;
+ * so it is refused. Any other upgrade (h2c) is an offer that a server may ignore: the request goes on without it.
+ */
+function upgradeFault(found: Found): Fault | undefined {
+  if (found.upgrade === undefined || found.connection === undefined) return undefined;
+  if (!connectionOptions(found.connection).includes('upgrade')) return undefined;
+  const wanted = connectionOptions(found.upgrade);
+  return wanted.some((protocol) => protocol.startsWith('websocket'))
+    ? fault('UPGRADE-UNSUPPORTED', `Upgrade ${quote(found.upgrade)}`)
+    : undefined;
+}
+
+function forwarded(a: Asserted): string {
+  const from =
+    a.clientAddress === undefined ? '' : `X-Forwarded-For: ${a.clientAddress}\r\nX-Real-IP: ${a.clientAddress}\r\n`;
+  return `${from}X-Forwarded-Proto: ${a.scheme}\r\nX-Forwarded-Host: ${a.host}\r\nX-Forwarded-Port: ${a.port}\r\n`;
+}
+
+const blocks = new WeakMap<readonly string[], string>();
+/** latin1 without controls: a character above U+00FF would be cut to its low byte on the wire, which may be a line break. */
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+function identityBlock(identity: readonly string[], names: HeaderNames): string {
+  return blocks.get(identity) ?? rememberBlock(identity, names);
+}
+
+function rememberBlock(identity: readonly string[], names: HeaderNames): string {
+  let block = '';
+  for (let i = 0; i + 1 < identity.length; i += 2) {
+    const name = identity[i] ?? '';
+    const value = identity[i + 1] ?? '';
+    if (names.request(name) !== 'drop') throw new Error(`identity header ${name} is not among the owned names`);
+    if (!VALUE.test(value)) throw new Error(`identity header ${name} has a value that no header can hold`);
+    block += `${name}: ${value}\r\n`;
+  }
+  blocks.set(identity, block);
+  return block;
+}

@@ -1,0 +1,235 @@
+/** Real sockets on both sides of a forwarder: raw backends that lie, raw clients that say what no library would. */
+import assert from 'node:assert/strict';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect, createServer as createTcp, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Fault, faultStatus } from '../../src/core/fault.ts';
+import { createForwarder, type ForwardCall, type ForwarderOptions } from '../../src/proxy/forward.ts';
+
+export interface Scope {
+  after(fn: () => unknown): void;
+}
+
+export const IDENTITY = ['Remote-User', 'alice', 'Remote-Groups', 'dev', 'Remote-Name', 'Alice', 'Remote-Email', ''];
+export const OWNED = new Set(['remote-user', 'remote-groups', 'remote-name', 'remote-email', 'x-custom-who']);
+
+/** Everything an app sees and does on one connection. */
+export class BackendConnection {
+  readonly socket: Socket;
+  received = '';
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => {
+      this.received += chunk.toString('latin1');
+    });
+  }
+
+  /** Waits until what was received matches. */
+  async until(pattern: RegExp | string, ms = 2000): Promise<string> {
+    const end = Date.now() + ms;
+    const there = () => (typeof pattern === 'string' ? this.received.includes(pattern) : pattern.test(this.received));
+    while (!there()) {
+      assert.ok(Date.now() < end, `the app waited for ${pattern} and has ${JSON.stringify(this.received)}`);
+      await sleep(2);
+    }
+    return this.received;
+  }
+
+  /** The next request without a body, taken out of what was received. */
+  async head(): Promise<string> {
+    await this.until('\r\n\r\n');
+    const end = this.received.indexOf('\r\n\r\n') + 4;
+    const head = this.received.slice(0, end);
+    this.received = this.received.slice(end);
+    return head;
+  }
+
+  write(text: string | Buffer): void {
+    this.socket.write(typeof text === 'string' ? Buffer.from(text, 'latin1') : text);
+  }
+
+  end(text = ''): void {
+    this.socket.end(Buffer.from(text, 'latin1'));
+  }
+}
+
+export interface Backend {
+  readonly port: number;
+  readonly connections: BackendConnection[];
+  close(): void;
+}
+
+export async function startBackend(scope: Scope, app: (c: BackendConnection) => unknown): Promise<Backend> {
+  const connections: BackendConnection[] = [];
+  const server = createTcp({ allowHalfOpen: true }, (socket) => {
+    const connection = new BackendConnection(socket);
+    connections.push(connection);
+    Promise.resolve(app(connection)).catch((error: unknown) =>
+      socket.destroy(error instanceof Error ? error : undefined),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const close = () => {
+    for (const c of connections) c.socket.destroy();
+    server.close();
+  };
+  scope.after(close);
+  return { port: (server.address() as AddressInfo).port, connections, close };
+}
+
+export interface Face {
+  readonly port: number;
+  readonly faults: Fault[];
+  readonly refusedCookies: string[];
+  /** Connections to apps that are open now. */
+  readonly connections: number;
+}
+
+export interface FaceOptions {
+  readonly timeouts?: ForwarderOptions['timeouts'];
+  readonly limits?: ForwarderOptions['limits'];
+  readonly call?: Partial<ForwardCall>;
+}
+
+/** A forwarder behind node:http, set up as the product sets it up. */
+export async function startFace(scope: Scope, upstreamPort: number, options: FaceOptions = {}): Promise<Face> {
+  const faults: Fault[] = [];
+  const refusedCookies: string[] = [];
+  const forwarder = createForwarder({
+    ownedFolds: OWNED,
+    isOurCookie: (name) => name === '__Host-lintel' || name === 'lintel',
+    onRefusedCookie: (name) => refusedCookies.push(name),
+    timeouts: options.timeouts ?? {},
+    limits: options.limits ?? {},
+  });
+  const upstream = { hostname: '127.0.0.1', port: upstreamPort, text: `127.0.0.1:${upstreamPort}` };
+  const handler = (req: IncomingMessage, res: ServerResponse) =>
+    forwarder.forward({
+      req,
+      res,
+      upstream,
+      identity: IDENTITY,
+      clientAddress: '192.0.2.7',
+      scheme: 'https',
+      host: 'app.example.test',
+      port: 443,
+      dropAuthorization: false,
+      onFault(fault) {
+        faults.push(fault);
+        if (res.headersSent) return;
+        res.writeHead(faultStatus(fault.id), ['Content-Type', 'text/plain', 'X-Lintel-Error', fault.id]);
+        res.end(fault.id);
+      },
+      ...options.call,
+    });
+  const server = createServer({ requireHostHeader: false, keepAliveTimeout: 5000 }, handler);
+  server.maxHeadersCount = 0;
+  server.on('checkContinue', handler);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  scope.after(() => {
+    server.closeAllConnections();
+    server.close();
+    forwarder.close();
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    faults,
+    refusedCookies,
+    get connections() {
+      return forwarder.connections;
+    },
+  };
+}
+
+/** A raw client connection. */
+export class Client {
+  readonly socket: Socket;
+  received = '';
+  /** How the connection ended: `end` after a FIN, or the error code. */
+  ended: string | undefined;
+
+  constructor(port: number) {
+    this.socket = connect({ port, host: '127.0.0.1' });
+    this.socket.on('data', (chunk) => {
+      this.received += chunk.toString('latin1');
+    });
+    this.socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.ended = error.code ?? 'error';
+    });
+    this.socket.on('end', () => {
+      this.ended ??= 'end';
+    });
+  }
+
+  send(text: string): void {
+    this.socket.write(Buffer.from(text, 'latin1'));
+  }
+
+  async until(pattern: RegExp | string, ms = 3000): Promise<string> {
+    const end = Date.now() + ms;
+    const there = () => (typeof pattern === 'string' ? this.received.includes(pattern) : pattern.test(this.received));
+    while (!there()) {
+      assert.ok(
+        Date.now() < end,
+        `the client waited for ${pattern} and has ${JSON.stringify(this.received.slice(0, 2000))}`,
+      );
+      await sleep(2);
+    }
+    return this.received;
+  }
+
+  async untilEnd(ms = 3000): Promise<string> {
+    const end = Date.now() + ms;
+    while (this.ended === undefined) {
+      assert.ok(
+        Date.now() < end,
+        `the connection is still open; received ${JSON.stringify(this.received.slice(0, 2000))}`,
+      );
+      await sleep(2);
+    }
+    return this.ended;
+  }
+}
+
+export function openClient(scope: Scope, port: number): Client {
+  const client = new Client(port);
+  scope.after(() => client.socket.destroy());
+  return client;
+}
+
+/** `GET /` with more header lines; closes the connection after the answer unless told. */
+export function get(path = '/', ...lines: string[]): string {
+  return request('GET', path, ...lines);
+}
+
+export function request(method: string, path: string, ...lines: string[]): string {
+  return `${[`${method} ${path} HTTP/1.1`, 'Host: app.example.test', ...lines].join('\r\n')}\r\n\r\n`;
+}
+
+export const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+
+/** An app that answers every bodyless request with `answer`. */
+export function answering(answer: string): (c: BackendConnection) => Promise<void> {
+  return async (c) => {
+    for (;;) {
+      await c.head();
+      c.write(answer);
+    }
+  };
+}
+
+/** Header lines of a head, lower-cased names, values as they are. */
+export function headersOf(head: string): [string, string][] {
+  const lines = head.slice(0, head.indexOf('\r\n\r\n')).split('\r\n').slice(1);
+  return lines.map((line) => {
+    const colon = line.indexOf(':');
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+  });
+}
+
+export function valuesOf(head: string, name: string): string[] {
+  return headersOf(head)
+    .filter(([n]) => n === name)
+    .map(([, value]) => value);
+}
