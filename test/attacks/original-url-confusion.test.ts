@@ -1,0 +1,25 @@
+/**
+ * Original URL confusion. What is judged is told in headers; whoever writes one of them chooses what is judged. A peer
+ * that is no proxy sends `X-Forwarded-Uri: /public`; a client adds a second copy, another family, a prefix, a list, an
+ * absolute URL; or makes the proxy leave one out and hopes for a default.
+ *
+ * oauth2-proxy GHSA-7x63-xv5r-3p2x (forwarded headers from anybody), Authelia GHSA-68wm-pfjf-wqp6 (a malformed URL was
+ * a 200), Traefik GHSA-6384-m2mw-rf54 and GHSA-3q9r-p662-5j8m (prefix and port), Envoy GHSA-2v25-cjjq-5f4w (duplicates).
+ * Hence: one family for each endpoint, from listed peers only, each header exactly once.
+ */
+import assert from 'node:assert/strict';
+import { ask, headerOf } from '../black-box/raw.ts';
+import { runClass } from './run.ts';
+
+runClass('original-url-confusion', (s) => {
+  s.extra('a refused peer is told which line lets it in', async () => {
+    const { at } = await s.gate();
+    const headers = ['Host: auth.internal', 'X-Forwarded-Host: app.example.test', 'X-Forwarded-Uri: /public'];
+    const told = ['X-Forwarded-Method: GET', 'X-Forwarded-Proto: https'];
+    const request = { target: '/api/authz/forward-auth', headers: [...headers, ...told] };
+    const reply = await ask(at, request, { from: '127.0.0.2' });
+    assert.equal(headerOf(reply, 'x-lintel-error'), 'PEER-UNTRUSTED');
+    assert.match(reply.body, /127\.0\.0\.2/);
+    assert.match(reply.body, /trusted_proxies/);
+  });
+});

@@ -1,0 +1,55 @@
+/**
+ * Request smuggling. Two servers in a row disagree on where a request ends, and the bytes in between become the first
+ * bytes of somebody else's request on the kept-alive connection to the app, past the gate.
+ *
+ * Obfuscated Transfer-Encoding (PortSwigger), CVE-2021-22960 (chunk extensions), "HTTP/1.1 must die" (Expect and GET
+ * with a body). Hence: exactly one framing or 400 and close; bodies are framed anew; `Expect` is answered here.
+ */
+import assert from 'node:assert/strict';
+import { ask, headerOf } from '../black-box/raw.ts';
+import { attack } from './cases.ts';
+import { runClass, sendThrough } from './run.ts';
+
+runClass('request-smuggling', (s) => {
+  s.attack('SMG-13', async () => {
+    const target = await s.target('proxy');
+    for (const who of ['anonymous', 'alice'] as const) {
+      const { reply, exchange, arrivals } = await sendThrough(target, attack('SMG-13'), who);
+      assert.ok(reply, exchange.end);
+      assert.equal(exchange.replies.filter((r) => r.status >= 200).length, 1, 'one request, one answer');
+      const seen = arrivals.map((a) => `${a.method} ${a.target}`);
+      assert.deepEqual(seen, who === 'alice' && reply.status === 200 ? ['POST /'] : [], 'the body came as a request');
+      if (arrivals[0] !== undefined) assert.equal(arrivals[0].body, attack('SMG-13').body);
+    }
+  });
+
+  s.attack('SMG-17', async () => {
+    const target = await s.target('proxy');
+    const { exchange, arrivals } = await sendThrough(target, attack('SMG-17'), 'alice');
+    assert.equal(exchange.replies.length, 1, 'one request, one answer');
+    if (exchange.replies[0]?.status === 200) {
+      assert.deepEqual(
+        arrivals.map((a) => [a.method, a.target, a.body]),
+        [['GET', '/', attack('SMG-17').body]],
+      );
+    } else assert.deepEqual(arrivals, []);
+    // The next request on another connection to the same app gets its own answer.
+    const cookie = await target.cookie('alice');
+    const headers = ['Host: app.example.test', `Cookie: ${cookie}`];
+    const next = await ask(target, { target: '/next', headers }, { from: '127.0.0.2' });
+    assert.equal(next.status, 200);
+    assert.deepEqual(
+      target.backend?.take().map((a) => a.target),
+      ['/next'],
+    );
+  });
+
+  s.attack('SMG-21', async () => {
+    const { at } = await s.gate();
+    const { headers = [], body = '' } = attack('SMG-21');
+    const all = ['X-Forwarded-Proto: https', ...headers];
+    const reply = await ask(at, { method: 'POST', target: '/api/authz/ext-authz/x', headers: all, body });
+    assert.ok(reply.status >= 300, `${reply.status}`);
+    assert.equal(headerOf(reply, 'remote-user') ?? '', '');
+  });
+});
