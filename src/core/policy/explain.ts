@@ -3,7 +3,7 @@ import type { Fault } from '../fault.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Subject } from '../subject.ts';
 import type { Target } from '../target.ts';
-import { type AppPlace, placeOf, type Policy } from './compile.ts';
+import { type AppPlace, type Policy, placeOf } from './compile.ts';
 import { candidatesFor, decide } from './decide.ts';
 import { type CompiledRule, matchConditions, matchUser } from './match.ts';
 import type { Rule } from './rule.ts';
@@ -67,7 +67,8 @@ function steps(rules: readonly CompiledRule[], target: Target, path: string, sub
 function stepOf(rule: CompiledRule, target: Target, path: string, subject: Subject): Step {
   const failed = rule.conditions.find((c) => c.test(target, path) === 'no');
   if (failed !== undefined) return { rule: rule.rule, kind: 'condition', failed: failed.name };
-  if (subject.kind === 'user' && !matchUser(rule, target, path, subject.user)) return { rule: rule.rule, kind: 'subject' };
+  if (subject.kind === 'user' && !matchUser(rule, target, path, subject.user))
+    return { rule: rule.rule, kind: 'subject' };
   const match = matchConditions(rule, target, path);
   if (match === 'yes' || match === 'no') return { rule: rule.rule, kind: 'decides' };
   return { rule: rule.rule, kind: 'unknown', missing: match.missing };
