@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { type TestContext, test } from 'node:test';
+import { SqliteStore } from './sqlite.ts';
+import { FIND, OVER } from './sqlite-statements.ts';
+import { keyOf, portalSecret, sessionOf, storeContract, T0 } from './store.contract.ts';
+
+function directory(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'lintel-store-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+function opened(t: TestContext, path: string): SqliteStore {
+  const store = new SqliteStore(path);
+  t.after(() => store.close());
+  return store;
+}
+
+storeContract('sqlite', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'lintel-store-'));
+  const all: SqliteStore[] = [];
+  const open = async () => {
+    const store = new SqliteStore(join(dir, 'lintel.db'));
+    all.push(store);
+    return store;
+  };
+  const dispose = async () => {
+    for (const store of all) store.close();
+    rmSync(dir, { recursive: true });
+  };
+  return { store: await open(), another: open, dispose };
+});
+
+test('makes file and directory for the owner alone', (t) => {
+  const path = join(directory(t), 'deep', 'er', 'lintel.db');
+  const before = process.umask(0);
+  t.after(() => process.umask(before));
+  const store = opened(t, path);
+  store.open(sessionOf('s1'), [portalSecret('p')]);
+  const mode = (suffix: string) => (statSync(path + suffix).mode & 0o777).toString(8);
+  assert.deepEqual(
+    [mode(''), mode('-wal'), mode('-shm'), (statSync(dirname(path)).mode & 0o777).toString(8)],
+    ['600', '600', '600', '700'],
+  );
+});
+
+test('keeps sessions over a close and leaves one file', (t) => {
+  const path = join(directory(t), 'lintel.db');
+  const first = new SqliteStore(path);
+  first.open(sessionOf('s1'), [portalSecret('p')]);
+  first.close();
+  assert.equal(existsSync(`${path}-wal`), false);
+  assert.equal(opened(t, path).find(keyOf('p'))?.session.id, 's1');
+});
+
+test('find is two searches by key, and sweeping walks an index', (t) => {
+  const path = join(directory(t), 'lintel.db');
+  opened(t, path);
+  const db = new DatabaseSync(path);
+  t.after(() => db.close());
+  const plan = (sql: string) =>
+    db
+      .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+      .all()
+      .map((row) => row.detail);
+  assert.deepEqual(plan(FIND), ['SEARCH k USING PRIMARY KEY (key=?)', 'SEARCH s USING INTEGER PRIMARY KEY (rowid=?)']);
+  assert.deepEqual(plan(OVER), ['SEARCH sessions USING COVERING INDEX sessions_by_end (<expr><?)']);
+});
+
+test('a garbled row is an absent row', (t) => {
+  const path = join(directory(t), 'lintel.db');
+  const store = opened(t, path);
+  const db = new DatabaseSync(path);
+  t.after(() => db.close());
+  const garble = [
+    'UPDATE sessions SET level = 3',
+    'UPDATE sessions SET created_at = -1',
+    'UPDATE sessions SET expires_at = 9223372036854775807',
+    'UPDATE secrets SET kind = 9',
+    'UPDATE secrets SET session = 999999',
+  ];
+  db.exec('PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF');
+  for (const sql of garble) {
+    store.open(sessionOf('s1'), [portalSecret('p')]);
+    assert.equal(store.find(keyOf('p'))?.session.id, 's1');
+    db.exec(sql);
+    assert.equal(store.find(keyOf('p')), undefined, sql);
+    db.exec('DELETE FROM secrets; DELETE FROM sessions');
+  }
+});
+
+test('an orphaned secret never comes to point at a later session', (t) => {
+  const path = join(directory(t), 'lintel.db');
+  const store = opened(t, path);
+  store.open(sessionOf('s1'), [portalSecret('p')]);
+  const db = new DatabaseSync(path, { enableForeignKeyConstraints: false });
+  db.exec('DELETE FROM sessions');
+  db.close();
+  store.open(sessionOf('s2', { user: 'mallory' }), [portalSecret('q')]);
+  assert.equal(store.find(keyOf('p')), undefined);
+});
+
+test('another process revokes, and the next find knows', async (t) => {
+  const path = join(directory(t), 'lintel.db');
+  const store = opened(t, path);
+  store.open(sessionOf('s1'), [portalSecret('p')]);
+  assert.equal(store.find(keyOf('p'))?.session.id, 's1');
+  const script = `const { SqliteStore } = await import(${JSON.stringify(join(import.meta.dirname, 'sqlite.ts'))});
+    const store = new SqliteStore(${JSON.stringify(path)});
+    process.stdout.write(String(await store.revoke({ kind: 'all' })));
+    process.stdin.once('data', () => store.close()); `;
+  const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', script]);
+  t.after(() => child.kill());
+  const [count] = await once(child.stdout, 'data');
+  assert.equal(store.find(keyOf('p')), undefined, 'while the other process still runs');
+  assert.equal(String(count), '1');
+  child.stdin.end('x');
+  assert.deepEqual(await once(child, 'exit'), [0, null]);
+});
+
+test('while another process writes, find answers, sign-in waits its turn, touch fails at once', async (t) => {
+  const path = join(directory(t), 'lintel.db');
+  const store = opened(t, path);
+  store.open(sessionOf('s1'), [portalSecret('p')]);
+  const other = new DatabaseSync(path);
+  t.after(() => other.close());
+  other.exec('BEGIN IMMEDIATE');
+  assert.equal(store.find(keyOf('p'))?.session.id, 's1');
+  assert.throws(() => store.touch('s1', T0 + 1), /lintel\.db is locked by another process/);
+  const waiting = store.open(sessionOf('s2'), [portalSecret('q')]);
+  assert.ok(waiting instanceof Promise);
+  assert.equal(store.find(keyOf('q')), undefined);
+  setTimeout(() => other.exec('COMMIT'), 30);
+  await waiting;
+  assert.equal(store.find(keyOf('q'))?.session.id, 's2');
+});
+
+test('processes that start at once on no file at all agree', async (t) => {
+  const path = join(directory(t), 'lintel.db');
+  const script = `const { SqliteStore } = await import(${JSON.stringify(join(import.meta.dirname, 'sqlite.ts'))});
+    const store = new SqliteStore(${JSON.stringify(path)});
+    const key = await store.installationKey('k', () => new Uint8Array([process.pid & 255]));
+    process.stdout.write(String(key)); store.close();`;
+  const keys = await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', script]);
+      const [out, err] = await Promise.all([child.stdout.toArray(), child.stderr.toArray()]);
+      return Buffer.concat(out).toString() || Buffer.concat(err).toString();
+    }),
+  );
+  assert.match(keys[0]!, /^\d+$/);
+  assert.deepEqual(new Set(keys).size, 1, keys.join('\n'));
+});
+
+test('what cannot be opened is named, with what to do', (t) => {
+  const dir = directory(t);
+  const text = join(dir, 'notes.txt');
+  writeFileSync(text, 'These are not the tables you are looking for. '.repeat(99));
+  assert.throws(() => new SqliteStore(text), /notes\.txt is not a SQLite database: name another file/);
+  assert.throws(
+    () => new SqliteStore(join(text, 'lintel.db')),
+    /The directory .*notes\.txt of the session database cannot be created: EEXIST/,
+  );
+  mkdirSync(join(dir, 'folder.db'));
+  assert.throws(() => new SqliteStore(join(dir, 'folder.db')), /folder\.db cannot be opened/);
+  const foreign = new DatabaseSync(join(dir, 'other.db'));
+  foreign.exec('CREATE TABLE sessions (x)');
+  foreign.close();
+  assert.throws(() => new SqliteStore(join(dir, 'other.db')), /other\.db belongs to another program/);
+});
+
+test('a newer schema is refused, and left alone', (t) => {
+  const path = join(directory(t), 'lintel.db');
+  new SqliteStore(path).close();
+  const db = new DatabaseSync(path);
+  t.after(() => db.close());
+  db.exec('PRAGMA user_version = 99');
+  assert.throws(() => new SqliteStore(path), /made by a newer Lintel: its schema is version 99, .* up to 1/);
+  assert.equal(db.prepare('PRAGMA user_version').get()?.user_version, 99);
+});
+
+test('a damaged file throws, and says so', async (t) => {
+  const path = join(directory(t), 'lintel.db');
+  const first = new SqliteStore(path);
+  for (let i = 0; i < 100; i += 1) await first.open(sessionOf(`s${i}`), [portalSecret(`p${i}`)]);
+  first.close();
+  const file = openSync(path, 'r+');
+  writeSync(file, Buffer.alloc(statSync(path).size - 4096, 0x5a), 0, null, 4096);
+  closeSync(file);
+  assert.throws(() => opened(t, path).find(keyOf('p7')), /lintel\.db is damaged: restore it, or move it away/);
+});
+
+test('a file moved away is a failing ping', (t) => {
+  const path = join(directory(t), 'lintel.db');
+  const store = opened(t, path);
+  store.ping();
+  renameSync(path, `${path}.away`);
+  assert.throws(() => store.ping(), /was moved or replaced: restart Lintel/);
+});

@@ -1,0 +1,153 @@
+import { statSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+import type { MaybePromise, SessionFilter, SessionStore, SessionSummary } from '../core/ports.ts';
+import type { FoundSecret, HandOver, Secret, SecretKey, Session } from '../core/session.ts';
+import { MAX_SECRETS } from './purpose.ts';
+import { codeOf, explained, openDatabase, SqliteStoreError, transaction, whenFree } from './sqlite-file.ts';
+import { cellsOf, foundSecret, handOver, PURPOSE_CODES, SESSION_COLUMNS, session } from './sqlite-rows.ts';
+import { arrays, condition, prepareAll, type Statements, secretValues, sessionValues } from './sqlite-statements.ts';
+
+/**
+ * Sessions in one SQLite file (WAL). `find` is one prepared read of the file itself, so a revocation by any process is
+ * seen by the next request, and it needs no lock that a writer could hold. What `open`, `attach`, `revoke` and
+ * `takeHandOver` acknowledge is on disk. Errors are SqliteStoreError; a file that cannot be used throws here.
+ */
+export class SqliteStore implements SessionStore {
+  readonly kind = 'sqlite';
+  readonly #path: string;
+  readonly #main: DatabaseSync;
+  readonly #relaxed: DatabaseSync;
+  readonly #sql: Statements;
+  readonly #inode: number;
+
+  constructor(path: string) {
+    this.#path = path;
+    const { main, relaxed } = openDatabase(path);
+    this.#main = main;
+    this.#relaxed = relaxed;
+    try {
+      this.#sql = prepareAll(main, relaxed);
+      this.#inode = statSync(path).ino;
+    } catch (error) {
+      this.close();
+      throw explained(path, error);
+    }
+  }
+
+  find(key: SecretKey): FoundSecret | undefined {
+    try {
+      return foundSecret(this.#sql.find.get(key));
+    } catch (error) {
+      // A number that no release writes: a garbled row is an absent row.
+      if (codeOf(error) === 'ERR_OUT_OF_RANGE') return undefined;
+      throw explained(this.#path, error);
+    }
+  }
+
+  open(session: Session, secrets: readonly Secret[], replaces?: string): MaybePromise<void> {
+    return this.#write(() => {
+      if (replaces !== undefined) this.#sql.removeSession.run(replaces);
+      const { lastInsertRowid: n } = this.#sql.addSession.run(...sessionValues(session));
+      for (const [place, secret] of secrets.entries()) this.#sql.addSecret.run(...secretValues(secret, n, place));
+    });
+  }
+
+  attach(sessionId: string, secret: Secret): MaybePromise<boolean> {
+    return this.#write(() => {
+      const [n, place, held] = cellsOf(this.#sql.nextPlace.get(sessionId));
+      if (typeof n !== 'number' || typeof place !== 'number' || typeof held !== 'number') return false;
+      this.#sql.addSecret.run(...secretValues(secret, n, place));
+      if (held >= MAX_SECRETS) this.#sql.removeOldest.run(n);
+      return true;
+    });
+  }
+
+  /** Fails at once when another process holds the write lock: the next request of the session tries again. */
+  touch(sessionId: string, now: number): void {
+    this.#guarded(() => this.#sql.touch.run(now, sessionId, now));
+  }
+
+  putHandOver(codeHash: string, { origin, nonceHash, sessionId, expiresAt }: HandOver): MaybePromise<void> {
+    return this.#write(() => {
+      this.#sql.putHandOver.run(codeHash, origin, nonceHash, sessionId, expiresAt);
+    });
+  }
+
+  takeHandOver(codeHash: string): MaybePromise<HandOver | undefined> {
+    return this.#write(() => handOver(this.#sql.takeHandOver.get(codeHash)));
+  }
+
+  list(filter: SessionFilter): readonly SessionSummary[] {
+    const { where, values } = condition(filter);
+    const sql = `SELECT ${SESSION_COLUMNS}, s.n FROM sessions s WHERE ${where} ORDER BY s.created_at DESC, s.id`;
+    return this.#guarded(() => {
+      const rows = arrays(this.#main.prepare(sql)).all(...values);
+      return rows.flatMap((row) => this.#summary(cellsOf(row)));
+    });
+  }
+
+  revoke(filter: SessionFilter): MaybePromise<number> {
+    const { where, values } = condition(filter);
+    const sql =
+      filter.kind === 'origin'
+        ? `DELETE FROM secrets WHERE kind = ${PURPOSE_CODES.app} AND bound_to = ?`
+        : `DELETE FROM sessions AS s WHERE ${where}`;
+    return this.#write(() => Number(this.#main.prepare(sql).run(...values).changes));
+  }
+
+  sweep(now: number, limit: number): MaybePromise<number> {
+    return whenFree(this.#path, () =>
+      transaction(this.#relaxed, () => {
+        const sessions = Number(this.#sql.sweepSessions.run(now, limit).changes);
+        return sessions + Number(this.#sql.sweepHandOvers.run(now, limit - sessions).changes);
+      }),
+    );
+  }
+
+  installationKey(name: string, make: () => Uint8Array): MaybePromise<Uint8Array> {
+    const known = this.#guarded(() => this.#storedKey(name));
+    if (known !== undefined) return known;
+    return this.#write(() => {
+      this.#sql.addKey.run(name, make());
+      const key = this.#storedKey(name);
+      if (key === undefined) throw new SqliteStoreError(`The session database ${this.#path} did not keep a key.`);
+      return key;
+    });
+  }
+
+  /** Also throws when the file was moved or replaced: what other processes revoke would not be seen here. */
+  ping(): void {
+    this.#guarded(() => this.#sql.find.get(''));
+    if (statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode) return;
+    throw new SqliteStoreError(`The session database ${this.#path} was moved or replaced: restart Lintel.`);
+  }
+
+  close(): void {
+    for (const db of [this.#relaxed, this.#main]) if (db.isOpen) db.close();
+  }
+
+  #summary(cells: readonly unknown[]): SessionSummary[] {
+    const found = session(cells);
+    const n = cells[10];
+    if (found === undefined || typeof n !== 'number') return [];
+    const bound = this.#sql.boundTo.all(n).map((row) => cellsOf(row)[0]);
+    return [{ session: found, openFor: bound.filter((text) => typeof text === 'string') }];
+  }
+
+  #storedKey(name: string): Uint8Array | undefined {
+    const [value] = cellsOf(this.#sql.key.get(name));
+    return value instanceof Uint8Array ? value : undefined;
+  }
+
+  #guarded<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw explained(this.#path, error);
+    }
+  }
+
+  #write<T>(work: () => T): MaybePromise<T> {
+    return whenFree(this.#path, () => transaction(this.#main, work));
+  }
+}

@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import type { SessionStore } from '../core/ports.ts';
+import { type HandOver, type Secret, type SecretKey, type Session, secretKey } from '../core/session.ts';
+import { MAX_SECRETS } from './purpose.ts';
+
+/** How the suite gets at one kind of store. */
+export interface StoreUnderTest {
+  readonly store: SessionStore;
+  /** A second opening of the same data, as another process has it; the same object where there is none. */
+  another(): Promise<SessionStore>;
+  /** Closes and removes everything. */
+  dispose(): Promise<void>;
+}
+
+export const T0 = 1_790_000_000_000;
+export const ORIGIN = 'https://app.example.com';
+
+export function keyOf(token: string): SecretKey {
+  return secretKey(createHash('sha256').update(token).digest('base64url'));
+}
+
+export function portalSecret(token: string): Secret {
+  return { key: keyOf(token), purpose: { kind: 'portal', origin: 'https://auth.example.com' } };
+}
+
+export function appSecret(token: string, origin = ORIGIN): Secret {
+  return { key: keyOf(token), purpose: { kind: 'app', origin } };
+}
+
+export function sessionOf(id: string, over: Partial<Session> = {}): Session {
+  return {
+    id,
+    user: 'alice',
+    level: 'one_factor',
+    epoch: 'e1',
+    createdAt: T0,
+    lastSeenAt: T0,
+    expiresAt: T0 + 12 * 3_600_000,
+    idleMs: 3_600_000,
+    address: '192.0.2.7',
+    userAgent: 'Mozilla/5.0',
+    ...over,
+  };
+}
+
+export function handOverOf(over: Partial<HandOver> = {}): HandOver {
+  return { origin: ORIGIN, nonceHash: 'nonce', sessionId: 's1', expiresAt: T0 + 30_000, ...over };
+}
+
+/** Everything that core/ports.ts promises of a SessionStore. */
+export function storeContract(name: string, open: () => Promise<StoreUnderTest>): void {
+  const it = (what: string, body: (store: SessionStore, under: StoreUnderTest) => Promise<void>): void => {
+    test(`${name}: ${what}`, async () => {
+      const under = await open();
+      try {
+        await body(under.store, under);
+      } finally {
+        await under.dispose();
+      }
+    });
+  };
+  opening(it);
+  attaching(it);
+  handingOver(it);
+  revoking(it);
+  ending(it);
+}
+
+type It = (what: string, body: (store: SessionStore, under: StoreUnderTest) => Promise<void>) => void;
+
+function opening(it: It): void {
+  it('finds a session by each of its secrets, every field and purpose intact', async (store) => {
+    const session = sessionOf('s1', { level: 'two_factor', idleMs: undefined, address: '2001:db8::1' });
+    const gate: Secret = { key: keyOf('gate'), purpose: { kind: 'gate', domain: 'example.com' } };
+    const secrets = [portalSecret('portal'), appSecret('app'), gate];
+    await store.open(session, secrets);
+    for (const { key, purpose } of secrets) assert.deepEqual(await store.find(key), { purpose, session });
+    assert.equal(await store.find(keyOf('somebody else')), undefined);
+  });
+
+  it('keeps names of any script, quotes and empty fields', async (store) => {
+    const user = 'Zoë "O\'Neil" 李 🚪';
+    const session = sessionOf('s1', { user, epoch: '', address: '', userAgent: "\u0007 ' ; DROP TABLE sessions" });
+    await store.open(session, [portalSecret('p')]);
+    assert.deepEqual((await store.find(keyOf('p')))?.session, session);
+    assert.deepEqual(
+      (await store.list({ kind: 'user', user })).map((s) => s.session),
+      [session],
+    );
+  });
+
+  it('open replaces the old session together with all its secrets', async (store) => {
+    await store.open(sessionOf('old'), [portalSecret('old'), appSecret('old app')]);
+    await store.attach('old', appSecret('old attached', 'https://wiki.example.com'));
+    await store.open(sessionOf('new'), [portalSecret('new')], 'old');
+    for (const token of ['old', 'old app', 'old attached']) assert.equal(await store.find(keyOf(token)), undefined);
+    assert.equal((await store.find(keyOf('new')))?.session.id, 'new');
+    assert.equal((await store.list({ kind: 'all' })).length, 1);
+  });
+
+  it('open may replace a session that is gone', async (store) => {
+    await store.open(sessionOf('new'), [portalSecret('new')], 'never was');
+    assert.equal((await store.find(keyOf('new')))?.session.id, 'new');
+  });
+
+  it('a failing open changes nothing', async (store) => {
+    await store.open(sessionOf('old'), [portalSecret('old')]);
+    await store.open(sessionOf('other'), [portalSecret('taken')]);
+    const clash = [portalSecret('fresh'), portalSecret('taken')];
+    await assert.rejects(async () => store.open(sessionOf('new'), clash, 'old'));
+    assert.equal((await store.find(keyOf('old')))?.session.id, 'old');
+    assert.equal((await store.find(keyOf('taken')))?.session.id, 'other');
+    assert.equal(await store.find(keyOf('fresh')), undefined);
+    await assert.rejects(async () => store.open(sessionOf('old'), [portalSecret('fresh')]));
+    assert.equal(await store.find(keyOf('fresh')), undefined);
+  });
+}
+
+function attaching(it: It): void {
+  it('attach adds a secret to a living session and refuses a dead one', async (store) => {
+    await store.open(sessionOf('s1'), [portalSecret('p')]);
+    assert.equal(await store.attach('s1', appSecret('a')), true);
+    assert.deepEqual((await store.find(keyOf('a')))?.purpose, { kind: 'app', origin: ORIGIN });
+    assert.equal(await store.attach('s2', appSecret('b')), false);
+    assert.equal(await store.find(keyOf('b')), undefined);
+    await store.revoke({ kind: 'id', id: 's1' });
+    assert.equal(await store.attach('s1', appSecret('c')), false);
+    assert.equal(await store.find(keyOf('c')), undefined);
+  });
+
+  it('attach lets the oldest secret of an app go past the limit, never the portal', async (store) => {
+    await store.open(sessionOf('s1'), [portalSecret('p')]);
+    for (let i = 1; i <= MAX_SECRETS + 1; i += 1) await store.attach('s1', appSecret(`a${i}`, `https://a${i}.test`));
+    const found = async (token: string) => (await store.find(keyOf(token))) !== undefined;
+    assert.deepEqual([await found('a1'), await found('a2'), await found('a3')], [false, false, true]);
+    assert.deepEqual([await found('p'), await found(`a${MAX_SECRETS + 1}`)], [true, true]);
+    assert.equal((await store.list({ kind: 'all' }))[0]?.openFor.length, MAX_SECRETS);
+  });
+
+  it('touch moves the time forward, never back, for every secret', async (store) => {
+    await store.open(sessionOf('s1'), [portalSecret('p'), appSecret('a')]);
+    await store.touch('s1', T0 + 60_000);
+    await store.touch('s1', T0 + 30_000);
+    await store.touch('nobody', T0 + 90_000);
+    for (const token of ['p', 'a']) assert.equal((await store.find(keyOf(token)))?.session.lastSeenAt, T0 + 60_000);
+  });
+}
+
+function handingOver(it: It): void {
+  it('takes a hand-over once, by its own code', async (store) => {
+    await store.putHandOver('code', handOverOf());
+    assert.equal(await store.takeHandOver('other'), undefined);
+    assert.deepEqual(await store.takeHandOver('code'), handOverOf());
+    assert.equal(await store.takeHandOver('code'), undefined);
+  });
+
+  it('of concurrent takers one gets the hand-over', async (store, under) => {
+    const other = await under.another();
+    await store.putHandOver('code', handOverOf());
+    const takers = Array.from({ length: 20 }, async (_, i) => (i % 2 === 0 ? store : other).takeHandOver('code'));
+    const got = (await Promise.all(takers)).filter((taken) => taken !== undefined);
+    assert.deepEqual(got, [handOverOf()]);
+  });
+
+  it('makes an installation key once, the same for every caller', async (store, under) => {
+    const other = await under.another();
+    const mine = await store.installationKey('state', () => new Uint8Array(32).fill(7));
+    const theirs = await other.installationKey('state', () => new Uint8Array(32).fill(8));
+    const second = await store.installationKey('basic', () => new Uint8Array(32).fill(9));
+    assert.deepEqual([...mine], Array(32).fill(7));
+    assert.deepEqual([...theirs], [...mine]);
+    assert.deepEqual([...second], Array(32).fill(9));
+  });
+}
+
+function revoking(it: It): void {
+  const three = async (store: SessionStore): Promise<void> => {
+    await store.open(sessionOf('a1'), [portalSecret('a1'), appSecret('a1 app'), appSecret('a1 wiki', 'https://wiki')]);
+    await store.open(sessionOf('a2', { createdAt: T0 + 1 }), [portalSecret('a2')]);
+    await store.open(sessionOf('b1', { user: 'bob', createdAt: T0 + 2 }), [portalSecret('b1'), appSecret('b1 app')]);
+  };
+  const alive = async (store: SessionStore): Promise<string[]> => {
+    const tokens = ['a1', 'a1 app', 'a1 wiki', 'a2', 'b1', 'b1 app'];
+    const found = await Promise.all(tokens.map(async (t) => ((await store.find(keyOf(t))) === undefined ? [] : [t])));
+    return found.flat();
+  };
+
+  it('revokes by id, user, origin and all, and says how many', async (store) => {
+    await three(store);
+    assert.equal(await store.revoke({ kind: 'origin', origin: 'https://auth.example.com' }), 0);
+    assert.equal(await store.revoke({ kind: 'origin', origin: ORIGIN }), 2);
+    assert.deepEqual(await alive(store), ['a1', 'a1 wiki', 'a2', 'b1']);
+    assert.equal(await store.revoke({ kind: 'id', id: 'a2' }), 1);
+    assert.deepEqual(await alive(store), ['a1', 'a1 wiki', 'b1']);
+    assert.equal(await store.revoke({ kind: 'user', user: 'ali%' }), 0);
+    assert.equal(await store.revoke({ kind: 'user', user: 'alice' }), 1);
+    assert.deepEqual(await alive(store), ['b1']);
+    assert.equal(await store.revoke({ kind: 'all' }), 1);
+    assert.deepEqual(await alive(store), []);
+    assert.equal(await store.revoke({ kind: 'all' }), 0);
+  });
+
+  it('a revocation is seen by every other opening at its next find', async (store, under) => {
+    const other = await under.another();
+    await three(store);
+    assert.equal((await other.find(keyOf('b1')))?.session.user, 'bob');
+    await store.revoke({ kind: 'user', user: 'bob' });
+    assert.equal(await other.find(keyOf('b1')), undefined);
+    await other.revoke({ kind: 'origin', origin: ORIGIN });
+    assert.deepEqual(await alive(store), ['a1', 'a1 wiki', 'a2']);
+  });
+
+  it('lists the newest first with what each is open for, each once', async (store) => {
+    await three(store);
+    await store.attach('a1', appSecret('a1 app again'));
+    const shown = async (filter: Parameters<SessionStore['list']>[0]) =>
+      (await store.list(filter)).map((s) => [s.session.id, ...s.openFor]);
+    const auth = 'https://auth.example.com';
+    const [a1, a2, b1] = [
+      ['a1', ORIGIN, auth, 'https://wiki'],
+      ['a2', auth],
+      ['b1', ORIGIN, auth],
+    ];
+    assert.deepEqual(await shown({ kind: 'all' }), [b1, a2, a1]);
+    assert.deepEqual(await shown({ kind: 'user', user: 'alice' }), [a2, a1]);
+    assert.deepEqual(await shown({ kind: 'id', id: 'b1' }), [b1]);
+    assert.deepEqual(await shown({ kind: 'origin', origin: ORIGIN }), [b1, a1]);
+    assert.deepEqual(await shown({ kind: 'origin', origin: auth }), []);
+    assert.deepEqual((await store.list({ kind: 'id', id: 'a2' }))[0]?.session, sessionOf('a2', { createdAt: T0 + 1 }));
+  });
+}
+
+function ending(it: It): void {
+  it('sweeps what is over, at most the limit a call, and nothing that can still come alive', async (store) => {
+    const hour = 3_600_000;
+    await store.open(sessionOf('idle'), [portalSecret('idle')]);
+    await store.open(sessionOf('remembered', { idleMs: undefined }), [portalSecret('remembered')]);
+    await store.open(sessionOf('short', { expiresAt: T0 + 1000 }), [portalSecret('short')]);
+    await store.putHandOver('code', handOverOf({ expiresAt: T0 + 2000 }));
+    assert.equal(await store.sweep(T0 + 999, 10), 0);
+    assert.equal(await store.sweep(T0 + 1000, 10), 1, 'at the boundary it is over');
+    assert.equal(await store.find(keyOf('short')), undefined);
+    assert.equal(await store.sweep(T0 + hour - 1, 10), 1, 'the hand-over');
+    assert.equal(await store.takeHandOver('code'), undefined);
+    await store.touch('idle', T0 + 1);
+    assert.equal(await store.sweep(T0 + hour, 10), 0, 'the touch moved its end');
+    assert.equal(await store.sweep(T0 + hour + 1, 10), 1);
+    assert.equal(await store.find(keyOf('idle')), undefined);
+    assert.equal((await store.find(keyOf('remembered')))?.session.id, 'remembered');
+    for (let i = 0; i < 25; i += 1) await store.open(sessionOf(`s${i}`), [portalSecret(`s${i}`)]);
+    for (let i = 0; i < 5; i += 1) await store.putHandOver(`c${i}`, handOverOf());
+    const batches: number[] = [];
+    for (let i = 0; i < 4; i += 1) batches.push(await store.sweep(T0 + 11 * hour, 10));
+    assert.deepEqual(batches, [10, 10, 10, 0]);
+  });
+
+  it('answers a ping while it is open, closes twice, and then throws', async (store) => {
+    await store.ping();
+    await store.close();
+    await store.close();
+    await assert.rejects(async () => store.ping());
+    await assert.rejects(async () => store.find(keyOf('p')));
+    await assert.rejects(async () => store.open(sessionOf('s1'), []));
+  });
+}
