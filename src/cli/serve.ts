@@ -1,0 +1,124 @@
+import { parseArgs } from 'node:util';
+import { parseListen } from '../config/address.ts';
+import { loadConfig } from '../config/load.ts';
+import { watchConfig } from '../config/reload.ts';
+import type { ListenAddress, Settings } from '../config/settings.ts';
+import { createLog, type Log } from '../ops/log.ts';
+import type { Command, Io } from './command.ts';
+import { logFormat, type Running, start } from './start.ts';
+import { openUsers, type ServedUsers } from './users-source.ts';
+
+const HELP = `lintel serve --config FILE … [--listen ADDR …]
+
+  Runs check endpoints, portal and proxy face until it is told to stop (SIGTERM, SIGINT).
+  Changed configuration is taken up while running, and on SIGHUP; a broken one is reported and the old one kept.
+
+  --config FILE   lintel.yml; may be given more than once, later files win
+  --listen ADDR   listen here in place of the addresses in the configuration: 127.0.0.1:9091, unix:/run/lintel.sock
+
+Example
+  lintel serve --config /etc/lintel/lintel.yml
+`;
+
+export const serve: Command = {
+  name: 'serve',
+  summary: 'runs Lintel with a configuration',
+  help: HELP,
+  async run(args, io) {
+    const parsed = options(args);
+    if (parsed === undefined || parsed.config.length === 0) {
+      io.err(HELP);
+      return 2;
+    }
+    const loaded = await loadConfig(parsed.config, io.env);
+    if (!loaded.ok) return reportProblems(io, loaded.problems);
+    const settings = withListen(loaded.settings, parsed.listen);
+    if (settings === undefined) {
+      io.err('lintel: --listen takes HOST:PORT or unix:/path.\n');
+      return 2;
+    }
+    const log = createLog(settings.log.level, logFormat(settings.log.format));
+    for (const w of loaded.warnings) log.write('warn', w.message, { at: `${w.file}:${w.line}:${w.column}` });
+    return run(settings, log, parsed, io);
+  },
+};
+
+interface Options {
+  readonly config: readonly string[];
+  readonly listen: readonly string[];
+}
+
+function options(args: readonly string[]): Options | undefined {
+  try {
+    const many = { type: 'string', multiple: true } as const;
+    const { values } = parseArgs({ args: [...args], options: { config: many, listen: many } });
+    return { config: values.config ?? [], listen: values.listen ?? [] };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The settings with the addresses of `--listen`; undefined when one of them cannot be read. */
+function withListen(settings: Settings, listen: readonly string[]): Settings | undefined {
+  if (listen.length === 0) return settings;
+  const addresses: ListenAddress[] = [];
+  for (const text of listen) {
+    const address = parseListen(text);
+    if (!address.ok || (address.value.kind === 'tcp' && address.value.tls)) return undefined;
+    addresses.push(address.value.kind === 'unix' ? address.value : { ...address.value, tls: undefined });
+  }
+  return { ...settings, listen: addresses };
+}
+
+async function run(settings: Settings, log: Log, parsed: Options, io: Io): Promise<number> {
+  const users = await openUsers(settings, log);
+  if (!users.ok) {
+    io.err(`lintel: ${users.error}\n`);
+    return 2;
+  }
+  let running: Running;
+  try {
+    running = await start(settings, { users: users.value, log });
+  } catch (error) {
+    users.value.close();
+    io.err(`lintel: could not start: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 2;
+  }
+  log.write('info', 'ready', { listen: running.addresses.join(' '), metrics: running.metricsAddress ?? 'off' });
+  const watcher = watchConfig(settings.watch, () => reload(running, log, parsed, io, users.value));
+  process.on('SIGHUP', () => watcher.trigger());
+  await stopSignal();
+  log.write('info', 'stopping');
+  watcher.close();
+  await running.close();
+  return 0;
+}
+
+async function reload(running: Running, log: Log, parsed: Options, io: Io, users: ServedUsers): Promise<void> {
+  await users.reload();
+  const loaded = await loadConfig(parsed.config, io.env);
+  if (!loaded.ok) {
+    for (const p of loaded.problems) log.write('error', p.message, { at: `${p.file}:${p.line}:${p.column}` });
+    log.write('error', 'the configuration was not taken up; the old one stays in force');
+    return;
+  }
+  const settings = withListen(loaded.settings, parsed.listen) ?? loaded.settings;
+  const ignored = running.reload(settings);
+  log.write('info', 'configuration taken up', ignored.length > 0 ? { restart_for: ignored.join(' ') } : {});
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', () => resolve());
+    process.once('SIGINT', () => resolve());
+  });
+}
+
+function reportProblems(
+  io: Io,
+  problems: readonly { file: string; line: number; column: number; message: string }[],
+): number {
+  for (const p of problems) io.err(`${p.file}:${p.line}:${p.column}: ${p.message}\n`);
+  io.err(`lintel: the configuration has ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}.\n`);
+  return 2;
+}

@@ -1,0 +1,179 @@
+import type { RequestListener } from 'node:http';
+import type { Settings } from '../config/settings.ts';
+import type { SessionStore, UserSource } from '../core/ports.ts';
+import { createAudit } from '../ops/audit.ts';
+import { systemClock } from '../ops/clock.ts';
+import { createLog, type Log } from '../ops/log.ts';
+import { createMetrics, type Metrics } from '../ops/metrics.ts';
+import { randomKey, systemSecrets } from '../ops/secrets.ts';
+import { parseUrl } from '../ops/url.ts';
+import { cachedVerifier } from '../passwords/basic-cache.ts';
+import { openVerifier } from '../passwords/verifier.ts';
+import { dispatcher, type House } from '../server/dispatch.ts';
+import { type Listening, listen } from '../server/listener.ts';
+import { startSweeper } from '../stores/sweep.ts';
+import { openStore } from '../stores/table.ts';
+import { buildHouse, proxyGuards, type Rooms } from './house.ts';
+
+/** A running Lintel. */
+export interface Running {
+  readonly addresses: readonly string[];
+  readonly ports: readonly (number | undefined)[];
+  readonly metricsAddress: string | undefined;
+  readonly store: SessionStore;
+  readonly log: Log;
+  /** Swaps policy, apps and trust at once. Listeners, storage and users stay: those that changed need a restart. */
+  reload(settings: Settings): readonly string[];
+  close(): Promise<void>;
+}
+
+export interface StartOptions {
+  /** Where accounts come from, and the hash that unknown names are checked against. */
+  readonly users: UserSource & { nobodysHash(): string };
+  /** JSON or text; undefined: as the settings say. */
+  readonly log?: Log;
+}
+
+const SWEEP_EVERY_MS = 60_000;
+const GRACE_MS = 10_000;
+
+/** Opens the store, builds every face and listens. Rejects when an address or the store cannot be had. */
+export async function start(settings: Settings, options: StartOptions): Promise<Running> {
+  const log = options.log ?? createLog(settings.log.level, logFormat(settings.log.format));
+  const metrics = createMetrics();
+  const audit = createAudit(log, metrics);
+  const store = await openStore(settings.storage);
+  const { users } = options;
+  const clock = systemClock;
+  const verifier = openVerifier({
+    source: users,
+    clock,
+    throttle: settings.throttle,
+    nobodysHash: () => users.nobodysHash(),
+  });
+  const basic = cachedVerifier(verifier, users, { cacheMs: settings.basicCacheMs, key: randomKey(32), clock });
+  const gate = { store, users, verifier, basic, secrets: systemSecrets, clock, audit, parseUrl };
+  let current = settings;
+  let house: House;
+  const portalDeps = { ...gate, times: () => current.session, policy: () => house.policy };
+  const rooms: Rooms = {
+    gate,
+    clock,
+    portal: lazy(async () => (await import('../portal/portal.ts')).createPortal(portalDeps)),
+    door: lazy(async () => (await import('../portal/door.ts')).createDoor(portalDeps)),
+    forwarder: lazy(async () => {
+      const { createForwarder } = await import('../proxy/forward.ts');
+      const refused = (cookie: string) =>
+        log.write('warn', 'an app tried to set a cookie of Lintel; it was left out', { cookie });
+      const timeouts = { responseHead: settings.upstreamTimeoutMs, stall: settings.upstreamTimeoutMs };
+      return createForwarder({ ...proxyGuards(settings), onRefusedCookie: refused, timeouts });
+    }),
+  };
+  house = buildHouse(settings, rooms);
+  const handler = dispatcher(() => house, audit);
+  const listeners: Listening[] = [];
+  const refused = (id: Parameters<Parameters<typeof listen>[2]>[0], detail: string, peer: string) =>
+    audit.record({ kind: 'fault', fault: { id, detail }, where: 'listener', peer });
+  const sweeper = startSweeper(store, clock, SWEEP_EVERY_MS, (error) => {
+    log.write('warn', 'expired sessions could not be swept', { detail: String(error) });
+  });
+  const closeAll = async () => {
+    await Promise.all(listeners.map((l) => l.close(GRACE_MS)));
+    await sweeper.close();
+    users.close();
+    await verifier.close();
+    await store.close();
+  };
+  try {
+    for (const address of settings.listen) listeners.push(await listen(address, handler, refused));
+    const ops =
+      settings.metrics === undefined
+        ? undefined
+        : await listen(settings.metrics, opsFace(store, users, metrics), refused);
+    if (ops !== undefined) listeners.push(ops);
+    return {
+      addresses: listeners.filter((l) => l !== ops).map((l) => l.address),
+      ports: listeners.map((l) => l.port),
+      metricsAddress: ops?.address,
+      store,
+      log,
+      reload(next) {
+        const ignored = restartKeys(current, next);
+        house = buildHouse(next, rooms);
+        current = next;
+        return ignored;
+      },
+      close: closeAll,
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+/** Made at the first call, so that a part that nobody asks for costs neither time nor memory. */
+function lazy<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+export function logFormat(format: Settings['log']['format']): 'json' | 'text' {
+  if (format !== 'auto') return format;
+  return process.stderr.isTTY ? 'text' : 'json';
+}
+
+/** Keys that a reload cannot change. */
+function restartKeys(before: Settings, after: Settings): string[] {
+  const keys = [
+    'listen',
+    'metrics',
+    'storage',
+    'users',
+    'log',
+    'throttle',
+    'upstreamTimeoutMs',
+    'basicCacheMs',
+  ] as const;
+  return keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+}
+
+/** Liveness, readiness and numbers, on a listener of their own. */
+function opsFace(store: SessionStore, users: UserSource, metrics: Metrics): RequestListener {
+  const routes: Readonly<Record<string, () => Promise<{ status: number; type: string; body: string }>>> = {
+    '/healthz': async () => ({ status: 200, type: 'text/plain', body: 'ok\n' }),
+    '/readyz': async () => {
+      try {
+        await store.ping();
+        return { status: 200, type: 'text/plain', body: `ready, ${users.count()} users\n` };
+      } catch (error) {
+        return { status: 503, type: 'text/plain', body: `STORE-UNAVAILABLE: ${String(error)}\n` };
+      }
+    },
+    '/metrics': async () => {
+      const { contentType, text } = await metrics.exposition();
+      return { status: 200, type: contentType, body: text };
+    },
+  };
+  return (req, res) => {
+    const route =
+      req.method === 'GET' || req.method === 'HEAD' ? routes[(req.url ?? '').split('?')[0] ?? ''] : undefined;
+    const missing = async () => ({
+      status: 404,
+      type: 'text/plain',
+      body: 'NOT-FOUND: /healthz, /readyz and /metrics are here.\n',
+    });
+    (route ?? missing)().then(
+      ({ status, type, body }) => {
+        res.writeHead(status, { 'Content-Type': type, 'Cache-Control': 'no-store' });
+        res.end(body);
+      },
+      (error: unknown) => {
+        res.writeHead(500);
+        res.end(`INTERNAL: ${String(error)}\n`);
+      },
+    );
+  };
+}

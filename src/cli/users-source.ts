@@ -1,0 +1,50 @@
+import { dirname } from 'node:path';
+import type { Settings } from '../config/settings.ts';
+import type { UserSource } from '../core/ports.ts';
+import { err, ok, type Result } from '../core/result.ts';
+import type { Log } from '../ops/log.ts';
+import { checkHash } from '../passwords/format.ts';
+import { NOBODYS_HASH } from '../passwords/hash.ts';
+import { openFileSource } from '../sources/file/file-source.ts';
+
+/** Accounts as the running server needs them. */
+export interface ServedUsers extends UserSource {
+  /** What unknown names are checked against, so that they take as long as known ones. */
+  nobodysHash(): string;
+  /** Reads changed data now; problems go to the log and the old data stay. */
+  reload(): Promise<unknown>;
+}
+
+/** The accounts that `users:` names. The error is a text for the terminal, with every problem by line. */
+export async function openUsers(settings: Settings, log: Log): Promise<Result<ServedUsers, string>> {
+  const { users } = settings;
+  if (users === undefined) return ok(NOBODY);
+  const opened = await openFileSource({
+    path: users.path,
+    search: users.search,
+    checkHash,
+    onProblem(problems) {
+      for (const p of problems) {
+        const level = p.severity === 'error' ? 'error' : 'warn';
+        log.write(level, p.message, { at: `${users.path}:${p.line}:${p.column}`, hint: p.hint ?? '' });
+      }
+    },
+  });
+  if (!opened.ok) {
+    const lines = opened.error.map((p) => `  ${users.path}:${p.line}:${p.column}: ${p.message} ${p.hint ?? ''}`);
+    return err(`the users file cannot be used (in ${dirname(users.path)}):\n${lines.join('\n')}`);
+  }
+  const source = opened.value;
+  return ok(Object.assign(source, { nobodysHash: () => source.costliestHash() ?? NOBODYS_HASH }));
+}
+
+/** Without `users:` nobody has an account; everybody is anonymous. */
+const NOBODY: ServedUsers = {
+  lookup: () => undefined,
+  resolve: () => undefined,
+  onChange: () => undefined,
+  count: () => 0,
+  close: () => undefined,
+  nobodysHash: () => NOBODYS_HASH,
+  reload: async () => undefined,
+};
