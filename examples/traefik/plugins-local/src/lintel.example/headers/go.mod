@@ -1,0 +1,3 @@
+module lintel.example/headers
+
+go 1.22
