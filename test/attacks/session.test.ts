@@ -11,7 +11,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { browser } from '../black-box/hand-over.ts';
 import { eventually, usersFile } from '../black-box/lintel.ts';
-import { ask, headerOf, type Reply, valuesOf } from '../black-box/raw.ts';
+import { ask, type Reply, valuesOf } from '../black-box/raw.ts';
 import { cookiesSet, keyOf, plant, signIn } from '../black-box/sessions.ts';
 import { GATE_COOKIE, gate, type Installation, PASSWORD, PORTAL, USERS } from './fixture.ts';
 import { runClass } from './run.ts';
