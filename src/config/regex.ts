@@ -27,8 +27,9 @@ export function compileRegex(source: string): Result<Regex, string> {
 
 const TWICE = 'it names the group User or Group twice';
 
+/** A named group that took no part in the match is empty, as in Go: nobody's name, where undefined would bind nothing. */
 function pick(m: RegExpExecArray, user: number, group: number) {
-  return { user: user < 0 ? undefined : m[user + 1], group: group < 0 ? undefined : m[group + 1] };
+  return { user: user < 0 ? undefined : (m[user + 1] ?? ''), group: group < 0 ? undefined : (m[group + 1] ?? '') };
 }
 
 function isNamed(name: string, wanted: string): boolean {
@@ -56,7 +57,7 @@ function throughRe2(source: string): Result<Regex, string> {
       if (!re.test(text)) return undefined;
       const m = re.matcher(text);
       if (!m.find()) return undefined;
-      const value = (index: number | undefined) => (index === undefined ? undefined : (m.group(index) ?? undefined));
+      const value = (index: number | undefined) => (index === undefined ? undefined : (m.group(index) ?? ''));
       return { user: value(user), group: value(group) };
     },
   });

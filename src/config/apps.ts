@@ -1,0 +1,100 @@
+import type { App, AppUrl, UpstreamAddress } from '../core/app.ts';
+import type { HostPattern, Rule } from '../core/policy/rule.ts';
+import { parseAppUrl, parseUpstream } from './address.ts';
+import { readProfile } from './headers.ts';
+import { type Networks, readRule } from './rules.ts';
+import type { RawApp } from './schema.ts';
+import { listed, type Scope } from './scope.ts';
+import type { Path } from './tree.ts';
+
+/** `apps:`, in order; an app with something in it that cannot be understood is left out, and reported. */
+export function readApps(raw: Readonly<Record<string, RawApp>> | undefined, networks: Networks, scope: Scope): App[] {
+  const owners = new Map<string, string>();
+  const apps: App[] = [];
+  for (const [name, app] of Object.entries(raw ?? {})) {
+    const read = readApp(name, app, networks, owners, scope);
+    if (read !== undefined) apps.push(read);
+  }
+  return apps;
+}
+
+function readApp(
+  name: string,
+  raw: RawApp,
+  networks: Networks,
+  owners: Map<string, string>,
+  scope: Scope,
+): App | undefined {
+  const path: Path = ['apps', name];
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name)) {
+    scope.error(
+      path,
+      `${JSON.stringify(name)} cannot be the name of an app.`,
+      'Use letters, digits, dots, dashes and underscores.',
+    );
+  }
+  const urls = readUrls(name, raw, path, owners, scope);
+  const profile = readProfile(raw.headers, name, [...path, 'headers'], scope);
+  const upstream = raw.upstream === undefined ? undefined : readUpstream(raw.upstream, [...path, 'upstream'], scope);
+  const rules: Rule[] = [];
+  for (const [i, r] of (raw.access ?? []).entries()) {
+    const rule = readRule(r, [...path, 'access', i], networks, scope);
+    if (rule !== undefined) rules.push(rule);
+  }
+  if ((raw.access ?? []).length === 0) {
+    scope.warn(
+      path,
+      `app ${name} has no access rules.`,
+      'Add access: [{allow: signed_in}], unless policy.rules covers it.',
+    );
+  }
+  if (urls.length === 0 || profile === undefined) return undefined;
+  return { name, title: raw.title ?? name, urls, profile, upstream, rules };
+}
+
+function readUrls(name: string, raw: RawApp, path: Path, owners: Map<string, string>, scope: Scope): AppUrl[] {
+  const urls: AppUrl[] = [];
+  const entries = listed(raw.url, [...path, 'url']);
+  if (entries.length === 0)
+    scope.error([...path, 'url'], `app ${name} has no url.`, 'Add url: https://app.example.com.');
+  for (const [text, at] of entries) {
+    const url = parseAppUrl(text);
+    if (!url.ok) {
+      scope.error(at, ...url.error);
+      continue;
+    }
+    const place = `${hostText(url.value.host)}:${url.value.port}`;
+    const owner = owners.get(place);
+    if (owner === undefined) owners.set(place, name);
+    else
+      scope.error(
+        at,
+        `${text} belongs to ${owner === name ? 'this app already' : `the app ${owner}`}.`,
+        'Give each host and port to one app.',
+      );
+    urls.push(url.value);
+  }
+  return urls;
+}
+
+function readUpstream(text: string, path: Path, scope: Scope): UpstreamAddress | undefined {
+  const upstream = parseUpstream(text);
+  return upstream.ok ? upstream.value : scope.error(path, ...upstream.error);
+}
+
+/** A host pattern as it is written in the configuration. */
+export function hostText(pattern: HostPattern): string {
+  switch (pattern.kind) {
+    case 'exact':
+      return pattern.host;
+    case 'wildcard':
+      return `*${pattern.suffix}`;
+    case 'user':
+    case 'group':
+      return `{${pattern.kind}}${pattern.suffix}`;
+    case 'regex':
+      return pattern.regex.source;
+    default:
+      return pattern satisfies never;
+  }
+}
