@@ -1,0 +1,49 @@
+import type { UserSource } from '../../core/ports.ts';
+import type { User } from '../../core/subject.ts';
+import { randomKey } from '../../ops/secrets.ts';
+import { hashPassword, NOBODYS_HASH } from '../../passwords/hash.ts';
+
+/** Somebody who can sign in to the demo, with a password that exists until it ends. */
+export interface Person {
+  readonly user: User;
+  readonly password: string;
+}
+
+/** Letters and digits that nobody mistakes for another. */
+const ALPHABET = 'abcdefghjkmnpqrstuvwxyz23456789';
+
+/** Alice, who is an admin, and Bob, who is not. Takes some tenths of a second: passwords are hashed as real ones are. */
+export function inventPeople(): readonly Person[] {
+  return [person('alice', 'Alice Adams', ['admins']), person('bob', 'Bob Baker', [])];
+}
+
+function person(name: string, displayName: string, groups: readonly string[]): Person {
+  const user = { name, displayName, emails: [`${name}@example.com`], groups, epoch: 'demo' };
+  return { user, password: inventPassword() };
+}
+
+/** Three times four characters, about 59 random bits. Bytes that would make some letters likelier are thrown away. */
+function inventPassword(): string {
+  let text = '';
+  while (text.length < 12) {
+    for (const byte of randomKey(16)) {
+      if (byte < ALPHABET.length * 8 && text.length < 12) text += ALPHABET[byte % ALPHABET.length];
+    }
+  }
+  return [text.slice(0, 4), text.slice(4, 8), text.slice(8)].join('-');
+}
+
+/** A source that lives in memory and never changes. */
+export function sourceOf(people: readonly Person[]): UserSource & { nobodysHash(): string } {
+  const accounts = new Map(
+    people.map(({ user, password }) => [user.name, { user, passwordHash: hashPassword(password, randomKey(16)) }]),
+  );
+  return {
+    lookup: (name) => accounts.get(name)?.user,
+    resolve: (typed) => accounts.get(typed.trim().toLowerCase()),
+    onChange: () => {},
+    count: () => accounts.size,
+    close: () => {},
+    nobodysHash: () => NOBODYS_HASH,
+  };
+}
