@@ -35,8 +35,9 @@ export const demo: Command = {
     if (port === undefined) return 2;
     const people = inventPeople();
     const stage = await patiently(io, 'Starting', raise(port, people));
+    const stopped = stopSignal();
     io.out(program(port, people, io));
-    await stopSignal();
+    await stopped;
     await stage.close();
     io.out('\nStopped. Nothing is left behind.\n');
     return 0;

@@ -6,6 +6,7 @@ import type { ListenAddress, Settings } from '../config/settings.ts';
 import { createLog, type Log } from '../ops/log.ts';
 import type { Command, Io } from './command.ts';
 import { logFormat, type Running, start } from './start.ts';
+import { stopSignal } from './stop.ts';
 import { openUsers, type ServedUsers } from './users-source.ts';
 
 const HELP = `lintel serve --config FILE … [--listen ADDR …]
@@ -84,10 +85,11 @@ async function run(settings: Settings, log: Log, parsed: Options, io: Io): Promi
     io.err(`lintel: could not start: ${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
   }
+  const stopped = stopSignal();
   log.write('info', 'ready', { listen: running.addresses.join(' '), metrics: running.metricsAddress ?? 'off' });
   const watcher = watchConfig(settings.watch, () => reload(running, log, parsed, io, users.value));
   process.on('SIGHUP', () => watcher.trigger());
-  await stopSignal();
+  await stopped;
   log.write('info', 'stopping');
   watcher.close();
   await running.close();
@@ -105,13 +107,6 @@ async function reload(running: Running, log: Log, parsed: Options, io: Io, users
   const settings = withListen(loaded.settings, parsed.listen) ?? loaded.settings;
   const ignored = running.reload(settings);
   log.write('info', 'configuration taken up', ignored.length > 0 ? { restart_for: ignored.join(' ') } : {});
-}
-
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once('SIGTERM', () => resolve());
-    process.once('SIGINT', () => resolve());
-  });
 }
 
 function reportProblems(
