@@ -177,7 +177,8 @@ function readNetworks(raw: NonNullable<Raw['networks']>, scope: Scope): Readonly
         scope.error(path, `${text} is neither an address nor a range.`, 'Write 192.168.0.0/16 or an address.');
       else list.push(network);
     }
-    if (list.length === 0) scope.error(['networks', name], `The network ${name} is empty.`, 'Name at least one range.');
+    if (listed(value, []).length === 0)
+      scope.error(['networks', name], `The network ${name} is empty.`, 'Name at least one range.');
     networks.set(name, list);
   }
   return networks;

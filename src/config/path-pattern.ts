@@ -20,10 +20,7 @@ export function parsePathPattern(source: string): Result<PathPattern, Refusal> {
     ]);
   }
   if (/\/\/|\/\.{1,2}(\/|$)/.test(source)) {
-    return err([
-      `The path ${source} never occurs.`,
-      'Double slashes and dot segments are resolved before rules are tried.',
-    ]);
+    return err([`The path ${source} is not in its simplest form.`, 'Write single slashes and no dot segments.']);
   }
   if (/%(?!2F)/.test(source)) {
     return err([`The path ${source} has a percent escape.`, 'Write the character itself; only %2F stays as it is.']);
