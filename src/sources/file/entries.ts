@@ -80,7 +80,7 @@ function* blocks(bytes: Buffer, from: number): Generator<Block | 'odd'> {
     const end = lineEnd(bytes, at);
     const spaces = indentOf(bytes, at, end);
     const content = bytes[at + spaces];
-    const isBlank = at + spaces >= end || content === HASH || content === CR;
+    const isBlank = at + spaces >= end || content === HASH || (content === CR && at + spaces + 1 === end);
     if (isBlank) {
       // comments and empty lines belong to the block before
     } else if (!isInUsers) {

@@ -12,7 +12,6 @@ export async function readFullYaml(text: string, firstLine: number): Promise<Res
   const yaml = await import('yaml');
   const counter = new yaml.LineCounter();
   const document = yaml.parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: false });
-  if (document.errors.some((e) => e.code === 'BAD_ALIAS')) return err({ kind: 'alias' });
   const place = (offset: number) => {
     const { line, col } = counter.linePos(offset);
     return { line: line + firstLine - 1, column: col };
@@ -23,13 +22,17 @@ export async function readFullYaml(text: string, firstLine: number): Promise<Res
     );
     return err({ kind: 'broken', problems });
   }
-  return ok(convert({ yaml, document, place }, document.contents));
+  const context: Context = { yaml, document, place, isComplete: true };
+  const root = convert(context, document.contents);
+  return context.isComplete ? ok(root) : err({ kind: 'alias' });
 }
 
 interface Context {
   readonly yaml: typeof import('yaml');
   readonly document: Document.Parsed;
   place(offset: number): { line: number; column: number };
+  /** False once an alias was met whose anchor is not in the text. */
+  isComplete: boolean;
 }
 
 /** Deeper nodes are nothing an account is made of; the bound also ends aliases that contain themselves. */
@@ -38,7 +41,11 @@ const MAX_DEPTH = 6;
 function convert(c: Context, node: ParsedNode | YamlNode | null | undefined, depth = 0): Node {
   const place = c.place(node?.range?.[0] ?? 0);
   if (node === null || node === undefined || depth > MAX_DEPTH) return nothing(place);
-  if (c.yaml.isAlias(node)) return convert(c, node.resolve(c.document), depth + 1);
+  if (c.yaml.isAlias(node)) {
+    const target = node.resolve(c.document);
+    if (target === undefined) c.isComplete = false;
+    return convert(c, target, depth + 1);
+  }
   if (c.yaml.isMap(node)) return { kind: 'map', pairs: node.items.map((p) => convertPair(c, p, depth)), ...place };
   if (c.yaml.isSeq(node)) {
     return { kind: 'list', items: node.items.map((i) => convert(c, asNode(c, i), depth + 1)), ...place };

@@ -37,15 +37,13 @@ const FLOW = /^\[([^[\]{}"'#&*!|>%@`\\:]*)\](?: +#.*)?$/;
 const SPACES = /^ +| +$/g;
 const ODD = /[^\x20-\x7e\u00a0-\ud7ff\ue000-\ufefe\ufff0-\ufffd\ud800-\udfff]/;
 
-const BLANK_OR_COMMENT: ReadonlySet<number> = new Set([0x0d, 0x23]);
-
 /** The next line with content, or undefined at the end. Does not move past it. */
 function skipBlank(r: Reader): Line | undefined {
   for (; r.line === undefined && r.at < r.lines.length; r.at++) {
-    const raw = r.lines[r.at] ?? '';
+    const raw = withoutReturn(r.lines[r.at] ?? '', r.at === r.lines.length - 1);
     let indent = 0;
     while (raw.charCodeAt(indent) === 0x20) indent++;
-    if (indent === raw.length || BLANK_OR_COMMENT.has(raw.charCodeAt(indent))) continue;
+    if (indent === raw.length || raw.charCodeAt(indent) === 0x23) continue;
     r.line = { text: raw.slice(indent, endOf(raw)), indent, number: r.firstLine + r.at };
     return r.line;
   }
@@ -57,9 +55,14 @@ function pass(r: Reader): void {
   r.at++;
 }
 
+/** CR before LF is part of the line end; any other CR is left in, and is odd. */
+function withoutReturn(raw: string, isLast: boolean): string {
+  return !isLast && raw.endsWith('\r') ? raw.slice(0, -1) : raw;
+}
+
 /** Not trimEnd(): that takes no-break spaces too, which are content. */
 function endOf(raw: string): number {
-  let end = raw.endsWith('\r') ? raw.length - 1 : raw.length;
+  let end = raw.length;
   while (raw.charCodeAt(end - 1) === 0x20) end--;
   return end;
 }
