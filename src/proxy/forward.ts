@@ -73,6 +73,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   const names = new HeaderNames(options.ownedFolds);
   const rules: HeadRules = { names, isOurCookie: options.isOurCookie };
   const lingering = new Map<IncomingMessage, number>();
+  const condemned = new WeakSet<object>();
   const refusesCookie = (value: string): boolean => {
     const ours = setCookieNames(value).find(options.isOurCookie);
     if (ours !== undefined) options.onRefusedCookie(ours);
@@ -92,9 +93,15 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   };
   return {
     forward(call) {
+      const { socket } = call.req;
+      if (condemned.has(socket)) return;
       const head = requestHead(call.req, call, rules);
-      if (head.ok) new Exchange(owner, call, head.value).start();
-      else refuse(call, head.error, owner);
+      if (head.ok) {
+        new Exchange(owner, call, head.value).start();
+        return;
+      }
+      condemned.add(socket);
+      refuse(call, head.error, owner);
     },
     get connections() {
       return pools.size;
@@ -103,7 +110,10 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   };
 }
 
-/** The connection ends with the answer: what follows on it was framed by somebody who is wrong or lying. */
+/**
+ * The connection ends with the answer: what follows on it was framed by somebody who is wrong or lying. Node may have
+ * parsed that already as a pipelined request; it is never forwarded and never answered.
+ */
 function refuse(call: ForwardCall, problem: Fault, owner: ExchangeOwner): void {
   call.res.shouldKeepAlive = false;
   call.onFault(problem);
