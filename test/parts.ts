@@ -113,9 +113,23 @@ export function needs(t: { skip(message?: string): void }, ...names: PartName[])
   return false;
 }
 
-/** Whatever ends: a test context, or `{ after }` of node:test inside a suite. */
+/** Whatever ends. A test context is one. */
 export interface Scope {
   after(fn: () => unknown): void;
+}
+
+/**
+ * The scope of a suite whose `before` starts things: `const scope = openScope(); after(scope.close);`
+ * (`after` of node:test, called inside a `before`, would run as soon as that `before` is over.)
+ */
+export function openScope(): Scope & { close(): Promise<void> } {
+  const undo: (() => unknown)[] = [];
+  return {
+    after: (fn) => undo.push(fn),
+    async close() {
+      for (let fn = undo.pop(); fn !== undefined; fn = undo.pop()) await fn();
+    },
+  };
 }
 
 /** A directory of its own, removed at the end. Short, because unix socket paths are limited to 107 bytes. */

@@ -1,0 +1,4 @@
+import { behind } from './behind.ts';
+
+behind('caddy');
+behind('caddy-debian');
