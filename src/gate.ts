@@ -61,8 +61,9 @@ export async function check(
   const started = ports.clock.monotonic();
   const judged = peer === undefined ? untrusted(wire) : await judgeAsked(ports, endpoint, dialect, wire, peer);
   witness(ports, judged, dialect.name, wire, started);
+  const { target, location, identity } = judged;
   const authorization = judged.consumed ? '' : (first(wire.headers, 'authorization') ?? '');
-  return dialect.write(judged.decision, { ...judged, wire, authorization });
+  return dialect.write(judged.decision, { wire, target, location, identity, authorization });
 }
 
 function untrusted(wire: Wire): Judged {

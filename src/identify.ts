@@ -50,6 +50,10 @@ export interface Presented {
   readonly demandsBasic: boolean;
 }
 
+function signedIn(subject: Subject, consumed: boolean): Identity {
+  return { subject, refused: undefined, fault: undefined, consumed };
+}
+
 const NOBODY: Identity = { subject: ANONYMOUS, refused: undefined, fault: undefined, consumed: false };
 
 /**
@@ -110,7 +114,7 @@ async function byPassword(
   const verifier = strategy.basicCacheMs > 0 ? ports.basic : ports.verifier;
   const checked = await verifier.verify(username, password, known(client) ? client : undefined);
   if (checked.ok) {
-    return { ...NOBODY, subject: { kind: 'user', user: checked.value, level: 'one_factor', via: 'basic' }, consumed };
+    return signedIn({ kind: 'user', user: checked.value, level: 'one_factor', via: 'basic' }, consumed);
   }
   const why = checked.error;
   switch (why.kind) {
@@ -165,7 +169,9 @@ async function sessionOf(
   let common: Session | undefined;
   for (const value of values) {
     const token = parseToken(value);
-    const found = token === undefined ? undefined : await ports.store.find(ports.secrets.hash(token));
+    if (token === undefined) return undefined;
+    const pending = ports.store.find(ports.secrets.hash(token));
+    const found = pending instanceof Promise ? await pending : pending;
     if (!isGood(found, origin, host, now)) return undefined;
     if (common !== undefined && common.id !== found.session.id) return undefined;
     common = found.session;
@@ -180,7 +186,8 @@ function isGood(found: FoundSecret | undefined, origin: string, host: string, no
 async function byUser(ports: IdentifyPorts, session: Session, p: Presented): Promise<Identity> {
   let user: Awaited<ReturnType<UserSource['lookup']>>;
   try {
-    user = await ports.users.lookup(session.user);
+    const pending = ports.users.lookup(session.user);
+    user = pending instanceof Promise ? await pending : pending;
   } catch {
     return { ...NOBODY, subject: { kind: 'unavailable', what: 'source' } };
   }
@@ -191,7 +198,7 @@ async function byUser(ports: IdentifyPorts, session: Session, p: Presented): Pro
     return NOBODY;
   }
   touch(ports, session);
-  return { ...NOBODY, subject: { kind: 'user', user, level: session.level, via: 'session' } };
+  return signedIn({ kind: 'user', user, level: session.level, via: 'session' }, false);
 }
 
 /** Throttled and never waited for: a full disk must not turn into a refused request. */

@@ -38,7 +38,13 @@ export function admit(req: IncomingMessage, proxies: TrustedProxies): Result<Adm
     return malformed('Transfer-Encoding in HTTP/1.0');
   }
   const caller = callerOf(req.socket, proxies);
-  const wire: Wire = { method: req.method ?? '', target, headers, peer: caller.peer, encrypted: isEncrypted(req.socket) };
+  const wire: Wire = {
+    method: req.method ?? '',
+    target,
+    headers,
+    peer: caller.peer,
+    encrypted: isEncrypted(req.socket),
+  };
   return ok({ wire, authority, trusted: caller.trusted });
 }
 
@@ -78,13 +84,19 @@ function isEncrypted(socket: Socket): boolean {
   return 'encrypted' in socket && socket.encrypted === true;
 }
 
-/** Writes a reply whole. Bodies are small texts; the length is always stated. */
+const ASCII = /^[\u0000-\u007f]*$/;
+
+/**
+ * Writes a reply whole, its length stated. Head and a first text chunk are written as one string in the chunk's
+ * encoding, so a UTF-8 chunk would encode the bytes of identity headers a second time: text goes out as latin1 when it
+ * is ASCII, else as bytes.
+ */
 export function send(res: ServerResponse, reply: Reply): void {
   if (res.headersSent) {
     res.destroy();
     return;
   }
-  const length = Buffer.byteLength(reply.body);
-  res.writeHead(reply.status, [...reply.headers, 'Content-Length', String(length)]);
-  res.end(reply.body);
+  const body = ASCII.test(reply.body) ? reply.body : Buffer.from(reply.body, 'utf8');
+  res.writeHead(reply.status, [...reply.headers, 'Content-Length', String(body.length)]);
+  res.end(body, 'latin1');
 }

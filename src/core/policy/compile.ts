@@ -53,6 +53,8 @@ export interface Policy {
   readonly headers: (user: User | undefined) => readonly string[];
 }
 
+const MAX_RECENT_HOSTS = 4096;
+
 /** Compiles rules and apps into a host index: a request does map look-ups, one for each label of its host at most. */
 export function compilePolicy(source: PolicySource): Policy {
   const apps = source.apps.map(compileApp);
@@ -67,7 +69,17 @@ export function compilePolicy(source: PolicySource): Policy {
   });
   const exact = new Map<string, HostEntry>();
   for (const host of [...rules.exactHosts(), ...urls.exactHosts()]) exact.set(host, compute(host));
-  return { source, apps, headers: compileProfile(REMOTE), lookup: (host) => exact.get(host) ?? compute(host) };
+  const recent = new Map<string, HostEntry>();
+  const lookup = (host: string): HostEntry => {
+    const known = exact.get(host) ?? recent.get(host);
+    if (known !== undefined) return known;
+    // Hosts below a wildcard are without number and chosen by strangers: remembered, and all forgotten when full.
+    if (recent.size >= MAX_RECENT_HOSTS) recent.clear();
+    const entry = compute(host);
+    recent.set(host, entry);
+    return entry;
+  };
+  return { source, apps, headers: compileProfile(REMOTE), lookup };
 }
 
 function compileApp(app: App): CompiledApp {
