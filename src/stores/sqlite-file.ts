@@ -29,7 +29,7 @@ export function openDatabase(path: string): Connections {
   let main: DatabaseSync | undefined;
   try {
     createPrivately(path);
-    main = connect(path, 'FULL', 32_768);
+    main = connect(path, 'FULL', 65_536);
     migrate(main, path);
     const relaxed = connect(path, 'NORMAL', 512);
     for (const db of [main, relaxed]) db.exec('PRAGMA busy_timeout = 0');

@@ -1,0 +1,56 @@
+import { connect } from 'node:net';
+import type { SessionFilter, SessionSummary } from '../core/ports.ts';
+import { type Answer, type Ask, parseAnswer } from './control-wire.ts';
+
+const MAX_ANSWER = 64 * 1024 * 1024;
+const PATIENCE_MS = 10_000;
+
+/** What `lintel sessions` needs of a store, whichever process holds it. */
+export interface SessionControl {
+  list(filter: SessionFilter): Promise<readonly SessionSummary[]>;
+  revoke(filter: SessionFilter): Promise<number>;
+}
+
+/** The store of the server behind a control socket. Every call throws an Error in words when that cannot be reached. */
+export function controlClient(path: string): SessionControl {
+  return {
+    list: async (filter) => {
+      const answer = await ask(path, { do: 'list', filter });
+      if (answer.ok && 'sessions' in answer) return answer.sessions;
+      throw refused(path, answer);
+    },
+    revoke: async (filter) => {
+      const answer = await ask(path, { do: 'revoke', filter });
+      if (answer.ok && 'revoked' in answer) return answer.revoked;
+      throw refused(path, answer);
+    },
+  };
+}
+
+function refused(path: string, answer: Answer): Error {
+  return new Error(`The server behind ${path} refused: ${answer.ok ? 'it answered another question' : answer.error}.`);
+}
+
+function ask(path: string, question: Ask): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const failed = (why: string) => {
+      socket.destroy();
+      reject(new Error(`The server behind ${path} did not answer: ${why}.`));
+    };
+    let text = '';
+    const socket = connect(path, () => socket.write(`${JSON.stringify(question)}\n`));
+    socket.setEncoding('utf8');
+    socket.setTimeout(PATIENCE_MS, () => failed('it took too long'));
+    socket.on('error', (error) => failed(error.message));
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+      if (text.length > MAX_ANSWER) failed('the answer is too large');
+    });
+    socket.on('end', () => {
+      const answer = parseAnswer(text);
+      if (answer === undefined) failed('the answer is malformed');
+      else resolve(answer);
+      socket.destroy();
+    });
+  });
+}

@@ -1,0 +1,70 @@
+import type { SessionFilter, SessionSummary } from '../core/ports.ts';
+import type { Session } from '../core/session.ts';
+
+/** The two sides may be of different releases: each reads with care what the other wrote. */
+export type Ask =
+  | { readonly do: 'list'; readonly filter: SessionFilter }
+  | { readonly do: 'revoke'; readonly filter: SessionFilter };
+
+export type Answer =
+  | { readonly ok: true; readonly sessions: readonly SessionSummary[] }
+  | { readonly ok: true; readonly revoked: number }
+  | { readonly ok: false; readonly error: string };
+
+export function parseAsk(line: string): Ask | undefined {
+  const value = parseJson(line);
+  if (!isRecord(value)) return undefined;
+  const filter = sessionFilter(value.filter);
+  if (filter === undefined) return undefined;
+  return value.do === 'list' || value.do === 'revoke' ? { do: value.do, filter } : undefined;
+}
+
+export function parseAnswer(line: string): Answer | undefined {
+  const value = parseJson(line);
+  if (!isRecord(value)) return undefined;
+  if (value.ok === false && typeof value.error === 'string') return { ok: false, error: value.error };
+  if (value.ok === true && typeof value.revoked === 'number') return { ok: true, revoked: value.revoked };
+  if (value.ok !== true || !Array.isArray(value.sessions)) return undefined;
+  const sessions = value.sessions.map(summary).filter((s) => s !== undefined);
+  return sessions.length === value.sessions.length ? { ok: true, sessions } : undefined;
+}
+
+function sessionFilter(value: unknown): SessionFilter | undefined {
+  if (!isRecord(value)) return undefined;
+  const { kind, user, id, origin } = value;
+  if (kind === 'all') return { kind };
+  if (kind === 'user' && typeof user === 'string') return { kind, user };
+  if (kind === 'id' && typeof id === 'string') return { kind, id };
+  return kind === 'origin' && typeof origin === 'string' ? { kind, origin } : undefined;
+}
+
+function summary(value: unknown): SessionSummary | undefined {
+  if (!isRecord(value) || !Array.isArray(value.openFor)) return undefined;
+  const openFor = value.openFor.filter((text) => typeof text === 'string');
+  const found = session(value.session);
+  return found === undefined ? undefined : { session: found, openFor };
+}
+
+function session(value: unknown): Session | undefined {
+  if (!isRecord(value)) return undefined;
+  const { id, user, level, epoch, createdAt, lastSeenAt, expiresAt, idleMs, address, userAgent } = value;
+  if (level !== 'one_factor' && level !== 'two_factor') return undefined;
+  if (typeof id !== 'string' || typeof user !== 'string' || typeof epoch !== 'string') return undefined;
+  if (typeof createdAt !== 'number' || typeof lastSeenAt !== 'number' || typeof expiresAt !== 'number')
+    return undefined;
+  if (typeof address !== 'string' || typeof userAgent !== 'string') return undefined;
+  if (idleMs !== undefined && typeof idleMs !== 'number') return undefined;
+  return { id, user, level, epoch, createdAt, lastSeenAt, expiresAt, idleMs, address, userAgent };
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
