@@ -1,0 +1,143 @@
+import { parseArgs } from 'node:util';
+import { type Loaded, loadConfig, type Problem } from '../config/load.ts';
+import { effective, type PrintedLine, printJson, printLines } from '../config/print.ts';
+import { SCHEMA_TEXT } from '../config/schema-json.ts';
+import type { Settings } from '../config/settings.ts';
+import { oneOf, suggest } from '../config/suggest.ts';
+import type { Command, Io } from './command.ts';
+import { type Ink, inkFor, printable } from './terminal.ts';
+
+const HELP = `lintel config check|print --config FILE … [--json]
+lintel config schema
+
+  check    tells everything that is wrong or doubtful, with line and column
+  print    shows what is in force, and where each value comes from; secrets are masked
+  schema   writes the JSON Schema, for editors
+
+  --config FILE   lintel.yml; may be given more than once, later files win
+  --strict        check: a warning counts, the exit code is 1
+  --json          for machines
+
+Example
+  lintel config check --config /etc/lintel/lintel.yml
+  lintel config schema > lintel.schema.json
+`;
+
+const SUBCOMMANDS = ['check', 'print', 'schema'];
+
+export const config: Command = {
+  name: 'config',
+  summary: 'checks and shows the configuration, and its schema',
+  help: HELP,
+  async run(args, io) {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        config: { type: 'string', multiple: true },
+        json: { type: 'boolean' },
+        strict: { type: 'boolean' },
+      },
+    });
+    const [subcommand, ...extra] = positionals;
+    if (subcommand === 'schema' && extra.length === 0) return schema(io);
+    const files = values.config ?? [];
+    const wrong = usage(subcommand, extra, files);
+    if (wrong !== undefined) {
+      io.err(`lintel config: ${wrong} Run "lintel config --help" for what it takes.\n`);
+      return 2;
+    }
+    const loaded = await loadConfig(files, io.env);
+    const json = values.json ?? false;
+    return subcommand === 'print'
+      ? print(files, loaded, json, io)
+      : check(files, loaded, json, values.strict ?? false, io);
+  },
+};
+
+function usage(subcommand: string | undefined, extra: readonly string[], files: readonly string[]): string | undefined {
+  if (subcommand === undefined) return `say ${oneOf(SUBCOMMANDS)}.`;
+  if (!SUBCOMMANDS.includes(subcommand)) {
+    const near = suggest(subcommand, SUBCOMMANDS);
+    return `there is no "${printable(subcommand)}".${near === undefined ? '' : ` Did you mean ${near}?`}`;
+  }
+  if (extra.length > 0) return `"${printable(extra[0] ?? '')}" is one word too many; files go behind --config.`;
+  return files.length === 0 ? 'name a file with --config.' : undefined;
+}
+
+function schema(io: Io): number {
+  io.out(`${JSON.stringify(JSON.parse(SCHEMA_TEXT), null, 2)}\n`);
+  return 0;
+}
+
+function check(files: readonly string[], loaded: Loaded, json: boolean, strict: boolean, io: Io): number {
+  const problems = loaded.ok ? loaded.warnings : loaded.problems;
+  if (json) io.out(`${JSON.stringify({ ok: loaded.ok, problems }, null, 2)}\n`);
+  else {
+    const ink = inkFor(io);
+    io.out(problems.map((p) => `${problemText(p, ink)}\n\n`).join(''));
+    io.out(loaded.ok ? verdict(files, loaded.settings, problems.length, ink) : `${count(problems)}\n`);
+  }
+  if (!loaded.ok) return 2;
+  return strict && problems.length > 0 ? 1 : 0;
+}
+
+/** One problem as people read it: place, sentence, and below what to do. */
+export function problemText(p: Problem, ink: Ink): string {
+  const isVariable = p.file.startsWith('LINTEL_');
+  const place = ink.strong(printable(isVariable ? p.file : `${p.file}:${p.line}:${p.column}`));
+  const severity = p.severity === 'error' ? ink.bad('error') : ink.care('warning');
+  const hint = p.hint === undefined ? '' : `\n  ${ink.quiet(printable(p.hint))}`;
+  return `${place} ${severity}\n  ${printable(p.message)}${hint}`;
+}
+
+/** "2 errors and 1 warning." */
+export function count(problems: readonly Problem[]): string {
+  const errors = problems.filter((p) => p.severity === 'error').length;
+  const parts = [plural(errors, 'error'), plural(problems.length - errors, 'warning')].filter(
+    (t) => !t.startsWith('0 '),
+  );
+  return `${parts.join(' and ')}.`;
+}
+
+function plural(n: number, word: string): string {
+  return `${n} ${word}${n === 1 ? '' : 's'}`;
+}
+
+function verdict(files: readonly string[], settings: Settings, warnings: number, ink: Ink): string {
+  const rules = settings.rules.length + settings.apps.reduce((sum, a) => sum + a.rules.length, 0);
+  const what = `${plural(settings.apps.length, 'app')}, ${plural(rules, 'rule')}`;
+  const good = `${ink.good('Good')}: ${what}${warnings > 0 ? `, ${plural(warnings, 'warning')}` : ''}.`;
+  const next = `lintel serve ${files.map((f) => `--config ${f}`).join(' ')}`;
+  return `${good}\nRun it with ${ink.accent(printable(next))}\n`;
+}
+
+function print(files: readonly string[], loaded: Loaded, json: boolean, io: Io): number {
+  const ink = inkFor(io);
+  const tree = loaded.ok ? effective(files, io.env) : undefined;
+  if (!loaded.ok || tree === undefined) {
+    const problems = loaded.ok ? [] : loaded.problems;
+    io.err(problems.map((p) => `${problemText(p, ink)}\n\n`).join(''));
+    io.err(`The configuration is not in force: ${count(problems)}\n`);
+    return 2;
+  }
+  if (json) io.out(`${JSON.stringify(printJson(tree), null, 2)}\n`);
+  else io.out(yamlText(printLines(tree), ink));
+  return 0;
+}
+
+/** Comments start in one column where the line leaves room for it. */
+const COMMENT_COLUMN = 64;
+
+function yamlText(lines: readonly PrintedLine[], ink: Ink): string {
+  const widths = lines
+    .flatMap((l) => (l.origin === undefined ? [] : [l.text.length]))
+    .filter((w) => w < COMMENT_COLUMN);
+  const column = Math.max(0, ...widths);
+  return lines.map((l) => `${lineText(l, column, ink)}\n`).join('');
+}
+
+function lineText({ text, origin }: PrintedLine, column: number, ink: Ink): string {
+  if (origin === undefined) return printable(text);
+  return `${printable(text).padEnd(column)}  ${ink.quiet(`# ${printable(origin)}`)}`;
+}
