@@ -64,7 +64,7 @@ export function deniedSheet(place: string, user: User, wish: Wish, exits: Exits)
   return {
     title: `You may not open ${name} — ACCESS-DENIED`,
     heading: html`You may not open <em>${name}</em>`,
-    card: html`${going(wish)}<p>You're signed in as <strong>${user.name}</strong>, but ${name} is not open to this account. Ask the person who runs ${place}, or switch account.</p>
+    card: html`${going(wish, '')}<p>You're signed in as <strong>${user.name}</strong>, but ${name} is not open to this account. Ask the person who runs ${place}, or switch account.</p>
 ${idLine('ACCESS-DENIED')}${exitLinks(exits)}`,
   };
 }
@@ -74,7 +74,7 @@ export function levelSheet(user: User, wish: Wish, exits: Exits): Sheet {
   return {
     title: `${name} asks for more than a password — LEVEL-UNAVAILABLE`,
     heading: html`<em>${name}</em> asks for more than a password`,
-    card: html`${going(wish)}<p>You're signed in as <strong>${user.name}</strong>. ${name} asks for a second proof of who you are, which cannot be given here yet.</p>
+    card: html`${going(wish, '')}<p>You're signed in as <strong>${user.name}</strong>. ${name} asks for a second proof of who you are, which cannot be given here yet.</p>
 <p class="quiet">If you run this site: use level: one_factor for this rule until second factors are set up.</p>
 ${idLine('LEVEL-UNAVAILABLE')}${exitLinks(exits)}`,
   };
@@ -84,7 +84,7 @@ export function loopSheet(wish: Wish, exits: Exits): Sheet {
   return {
     title: 'This address keeps coming back — LOOP',
     heading: html`This address keeps coming back`,
-    card: html`${going(wish)}<p>You're signed in, yet the same address came back for sign-in three times within seconds, so it was stopped. Likely causes:</p>
+    card: html`${going(wish, '')}<p>You're signed in, yet the same address came back for sign-in three times within seconds, so it was stopped. Likely causes:</p>
 <ul class="causes">
 <li>The browser drops the cookies of this app. Allow them, or try a private window.</li>
 <li>The proxy in front of the app does not pass cookies on to Lintel, or passes on a different host or port.</li>

@@ -41,13 +41,13 @@ function flag(name: string, on: boolean): Html {
   return on ? html` ${name}` : html``;
 }
 
-/** Where somebody is going is said first, so that a stolen link looks wrong. */
-export function going(wish: Wish): Html {
+/** Where somebody is going is said first, so that a stolen link looks wrong. `verb`: empty on pages that go nowhere. */
+export function going(wish: Wish, verb = 'to open '): Html {
   if (wish.kind !== 'app') return html``;
   const host = wish.to.origin.replace(/^[a-z]+:\/\//, '');
   const name = wish.name === host ? html`<strong>${host}</strong>` : html`<strong>${wish.name}</strong>`;
   const where = wish.name !== host && html`<span class="where">${host}</span>`;
-  return html`<p class="going">${tile(wish.name)}<span>to open ${name}${where}</span></p>
+  return html`<p class="going">${tile(wish.name)}<span>${verb}${name}${where}</span></p>
 `;
 }
 

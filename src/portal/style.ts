@@ -66,7 +66,7 @@ input[type="text"], input[type="password"] {
   position: absolute; inset: 0 0 0 auto; min-width: 72px; min-height: 44px; padding: 0 12px; border: 0; border-radius: 8px;
   background: none; color: var(--accent); font: inherit; font-size: 0.875rem; font-weight: 500; cursor: pointer;
 }
-.check { display: flex; align-items: center; gap: 8px; min-height: 44px; margin: 0 0 8px; font-weight: 400; cursor: pointer; }
+.check { display: flex; align-items: center; gap: 8px; min-height: 44px; margin: -8px 0 8px; font-weight: 400; cursor: pointer; }
 .check input { width: 20px; height: 20px; margin: 0; accent-color: var(--accent); flex: none; }
 .primary {
   display: grid; width: 100%; min-height: 44px; padding: 8px 16px; place-items: center; border: 1px solid transparent;
@@ -79,12 +79,13 @@ input[type="text"], input[type="password"] {
 .primary[aria-busy="true"] > span { visibility: hidden; }
 .primary[aria-busy="true"] > .busy { visibility: visible; }
 a { color: var(--accent); text-underline-offset: 3px; }
-.also { display: flex; flex-wrap: wrap; justify-content: center; gap: 0 16px; margin: 12px 0 -12px; }
+p.also { display: flex; flex-wrap: wrap; justify-content: center; gap: 0 16px; margin: 12px 0 -12px; }
 .also a { display: inline-flex; align-items: center; min-height: 44px; }
-.error, .note { margin-bottom: 16px; padding: 12px 16px; border-radius: 8px; border-left: 3px solid var(--bad); background: var(--bad-tint); }
+.error, .note { margin-bottom: 16px; padding: 12px 16px; border-radius: 4px 8px 8px 4px; border-left: 3px solid var(--bad); background: var(--bad-tint); }
 .error strong { color: var(--bad); font-weight: 600; }
 .note { padding: 4px 12px; margin: 8px 0 0; border-color: var(--care); background: none; color: var(--care); font-size: 0.875rem; }
 .id { color: var(--quiet); font-size: 0.875rem; }
+.id code { font-size: 1em; }
 code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; font-size: 0.9375em; font-variant-numeric: tabular-nums; user-select: all; }
 .quiet { color: var(--quiet); }
 .apps { list-style: none; margin: 0; padding: 0; display: grid; gap: 8px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 16rem), 1fr)); }
@@ -102,7 +103,6 @@ footer {
 footer a, footer button { display: inline-flex; align-items: center; min-height: 44px; color: inherit; }
 footer button { padding: 0; border: 0; background: none; font: inherit; text-decoration: underline; text-underline-offset: 3px; cursor: pointer; }
 :focus-visible, [tabindex="-1"]:focus { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 8px; }
-.card { --inset: 0; }
 .reveal button:focus-visible { outline-offset: -3px; }
 [hidden] { display: none !important; }
 @media (max-width: 30rem) {
