@@ -71,7 +71,7 @@ class BasicCache {
     try {
       const found = this.#source.lookup(hit.user.name);
       const now = found instanceof Promise ? await found : found;
-      if (now === hit.user && this.#options.clock.now() < hit.until) return this.#allow(hit.user, client);
+      if (now === hit.user && this.#options.clock.monotonic() < hit.until) return this.#allow(hit.user, client);
     } catch {
       return err({ kind: 'unavailable' });
     }
@@ -106,6 +106,6 @@ class BasicCache {
     this.#accepted.delete(id);
     const oldest = this.#accepted.size >= this.#max ? this.#accepted.keys().next().value : undefined;
     if (oldest !== undefined) this.#accepted.delete(oldest);
-    this.#accepted.set(id, { user, until: this.#options.clock.now() + this.#options.cacheMs });
+    this.#accepted.set(id, { user, until: this.#options.clock.monotonic() + this.#options.cacheMs });
   }
 }

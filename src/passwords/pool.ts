@@ -21,14 +21,16 @@ const SCRIPT = new URL('./hash-worker.ts', import.meta.url);
 export class HashPool {
   readonly #size: number;
   readonly #queueLimit: number;
+  readonly #script: URL;
   readonly #waiting: HashJob[] = [];
   readonly #idle: HashWorker[] = [];
   readonly #busy = new Set<HashWorker>();
   #isClosed = false;
 
-  constructor(size: number, queueLimit: number) {
+  constructor(size: number, queueLimit: number, script = SCRIPT) {
     this.#size = size;
     this.#queueLimit = queueLimit;
+    this.#script = script;
   }
 
   get waiting(): number {
@@ -69,7 +71,7 @@ export class HashPool {
   }
 
   #run(job: HashJob): void {
-    const worker = this.#idle.pop() ?? new HashWorker();
+    const worker = this.#idle.pop() ?? new HashWorker(this.#script);
     this.#busy.add(worker);
     worker.run(job, (answer) => {
       this.#busy.delete(worker);
@@ -90,12 +92,13 @@ export class HashPool {
 
 /** One thread and the job it has. It keeps the process alive only while it has one. */
 class HashWorker {
-  readonly #thread = new Worker(SCRIPT, { env: {}, execArgv: [], name: 'lintel-passwords' });
+  readonly #thread: Worker;
   #answer: ((answer: HashAnswer) => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   isAlive = true;
 
-  constructor() {
+  constructor(script: URL) {
+    this.#thread = new Worker(script, { env: {}, execArgv: [], name: 'lintel-passwords' });
     this.#thread.unref();
     this.#thread.on('message', (answer: HashAnswer) => this.#settle(answer));
     this.#thread.on('error', () => this.#die());

@@ -99,9 +99,9 @@ export class Throttle {
   }
 
   #fail(key: string): void {
-    const failures = [...this.#recent(key), this.#clock.now()];
+    const failures = [...this.#recent(key), this.#clock.monotonic()];
     const isShut = failures.length >= this.#limit(key) && this.#settings.maxRetries > 0;
-    const shutUntil = isShut ? this.#clock.now() + this.#settings.banTimeMs : 0;
+    const shutUntil = isShut ? this.#clock.monotonic() + this.#settings.banTimeMs : 0;
     this.#put(key, { failures: isShut ? [] : failures, shutUntil });
   }
 
@@ -111,17 +111,17 @@ export class Throttle {
   }
 
   #recent(key: string): number[] {
-    const from = this.#clock.now() - this.#settings.findTimeMs;
+    const from = this.#clock.monotonic() - this.#settings.findTimeMs;
     return this.#entries.get(key)?.failures.filter((at) => at > from) ?? [];
   }
 
   #shutUntil(key: string): number {
     const until = this.#entries.get(key)?.shutUntil ?? 0;
-    return until > this.#clock.now() ? until : 0;
+    return until > this.#clock.monotonic() ? until : 0;
   }
 
   #seconds(until: number): number {
-    return until === 0 ? 0 : Math.max(1, Math.ceil((until - this.#clock.now()) / 1000));
+    return until === 0 ? 0 : Math.max(1, Math.ceil((until - this.#clock.monotonic()) / 1000));
   }
 
   /** Spraying names must not push out who is shut: of the oldest few, one that is not shut goes first. */
