@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import { freePort, partPath, ROOT, type Scope, tempDir } from '../parts.ts';
+import { freePort, openScope, partPath, ROOT, type Scope, tempDir } from '../parts.ts';
 import type { World } from './world.ts';
 
 const ARGS = [
@@ -21,13 +21,11 @@ const ARGS = [
   '--host-resolver-rules=MAP *.test 127.0.0.1, MAP *.localhost 127.0.0.1',
 ];
 
-/** A scope that ends with the suite, last things first. (`after` called within `before` would run at once.) */
+/** A scope that ends with the suite. (`after` called within `before` would run at once.) */
 export function cleanUp(): Scope {
-  const steps: (() => unknown)[] = [];
-  after(async () => {
-    for (const step of steps.reverse()) await step();
-  });
-  return { after: (step) => void steps.push(step) };
+  const scope = openScope();
+  after(scope.close);
+  return scope;
 }
 
 /** A real Chromium for which every *.test host is this machine. */
