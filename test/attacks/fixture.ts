@@ -36,6 +36,7 @@ const ACCESS: Readonly<Record<string, readonly object[]>> = {
   app: [
     { paths: ['/public'], allow: 'everyone' },
     { paths: ['/admin'], allow: ['group:admins'] },
+    { paths: ['/admin'], deny: 'everyone' },
     { paths: ['/api/items'], methods: ['GET'], allow: 'everyone' },
     { allow: 'signed_in' },
   ],
@@ -103,13 +104,13 @@ export async function gate(options: InstallationOptions = {}): Promise<Installat
   };
 }
 
-/** Lintel as the proxy itself, each app with a cookie of its own by hand-over: the native default. */
+/** Lintel as the proxy itself on plain HTTP, each app with a cookie of its own by hand-over: the native default. */
 export async function proxy(options: InstallationOptions & { readonly backend?: Backend } = {}): Promise<Installation> {
   const backend = options.backend ?? (await startBackend());
   const upstream = `http://127.0.0.1:${backend.port}`;
   const apps = Object.entries(ACCESS).map(([name, access]) => [
     name,
-    { url: `https://${name}.example.test`, access, upstream },
+    { url: `http://${name}.example.test`, access, upstream },
   ]);
   const config = {
     trusted_proxies: ['127.0.0.1'],
@@ -121,7 +122,12 @@ export async function proxy(options: InstallationOptions & { readonly backend?: 
     apps: Object.fromEntries(apps),
     ...options.config,
   };
-  const at = await serve({ config, users: options.users ?? USERS, healthHost: 'auth.example.test' });
+  const at = await serve({ config, users: options.users ?? USERS, healthHost: 'auth.example.test' }).catch(
+    async (error: unknown) => {
+      await backend.close();
+      throw error;
+    },
+  );
   const store = await openStore(at.database);
   const known = new Map<string, string>();
   return {
@@ -131,7 +137,7 @@ export async function proxy(options: InstallationOptions & { readonly backend?: 
     cookie: async (who, host = 'app.example.test') => {
       if (who === 'anonymous') return undefined;
       const key = `${who} ${host}`;
-      const cookie = known.get(key) ?? (await handOver(at, PORTAL, `https://${host}/`, who, PASSWORD));
+      const cookie = known.get(key) ?? (await handOver(at, PORTAL, `http://${host}/`, who, PASSWORD));
       known.set(key, cookie);
       return cookie;
     },

@@ -173,7 +173,7 @@ runClass('session', (s) => {
     const p = await s.proxy();
     const b = browser(p.at);
     for (let n = 0; n < 20; n++)
-      await b.go(`https://app.example.test/.lintel/start?rd=${encodeURIComponent(`/tab/${n}`)}`);
+      await b.go(`http://app.example.test/.lintel/start?rd=${encodeURIComponent(`/tab/${n}`)}`);
     const held = b.jar.get('app.example.test')?.size ?? 0;
     assert.ok(held >= 1 && held <= 5, `${held} cookies after 20 tabs`);
   });

@@ -23,10 +23,10 @@ interface Stage {
 
 const stages = new Map<string, Promise<Stage>>();
 after(async () => {
-  for (const stage of stages.values()) {
-    const { at, backend } = await stage;
-    await at.stop();
-    await backend.close();
+  for (const stage of await Promise.allSettled(stages.values())) {
+    if (stage.status === 'rejected') continue;
+    await stage.value.at.stop();
+    await stage.value.backend.close();
   }
 });
 
@@ -35,7 +35,12 @@ function stageFor(config: string): Promise<Stage> {
   if (known !== undefined) return known;
   const made = startBackend().then(async (backend) => {
     const text = config.replaceAll('UPSTREAM', String(backend.port));
-    return { backend, at: await serve({ config: text, users: USERS, healthHost: 'auth.example.test' }) };
+    try {
+      return { backend, at: await serve({ config: text, users: USERS, healthHost: 'auth.example.test' }) };
+    } catch (error) {
+      await backend.close();
+      throw error;
+    }
   });
   stages.set(config, made);
   return made;
@@ -122,7 +127,10 @@ function answers(reply: Reply | undefined, step: Section): void {
 
 function saw(arrivals: readonly Arrival[], step: Section): void {
   const [first = '', ...headers] = step.text.trim().split('\n');
-  if (first === '(nothing)') return assert.deepEqual(arrivals, []);
+  if (first === '(nothing)') {
+    assert.deepEqual(arrivals, []);
+    return;
+  }
   assert.equal(arrivals.length, 1, `line ${step.line}`);
   const [arrival] = arrivals;
   assert.equal(arrival?.raw.split('\r\n')[0], first, `line ${step.line}`);
