@@ -8,6 +8,8 @@
  *   ! a line of standard error
  *   [exit 1]
  *
+ *   # Prose again, about the next command.
+ *
  *   -- lintel.yml --
  *   files that the commands find in their directory
  *
@@ -22,6 +24,8 @@ export interface Transcript {
 export interface Run {
   readonly command: string;
   readonly expected: string;
+  /** Prose between this command and the next. */
+  readonly after: string;
 }
 
 export interface Seen {
@@ -40,14 +44,16 @@ export function parseTranscript(text: string): Transcript {
     files,
     runs: runs.map((run) => {
       const end = run.indexOf('\n');
-      return { command: run.slice(0, end), expected: run.slice(end + 1).trimEnd() };
+      const prose = run.search(/^# /m);
+      const [output, after] = prose < 0 ? [run, ''] : [run.slice(0, prose), run.slice(prose)];
+      return { command: run.slice(0, end), expected: output.slice(end + 1).trimEnd(), after };
     }),
   };
 }
 
 /** The transcript with these outputs in place of the expected ones. */
 export function writeTranscript(t: Transcript, outputs: readonly string[]): string {
-  const runs = t.runs.map((run, i) => `$ ${run.command}\n${outputs[i]}\n\n`);
+  const runs = t.runs.map((run, i) => `$ ${run.command}\n${outputs[i]}\n\n${run.after}`);
   const files = [...t.files].map(([name, text]) => `-- ${name} --\n${text}`);
   return `${t.prose}${runs.join('')}${files.join('')}`;
 }

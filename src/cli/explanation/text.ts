@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import type { Decision } from '../../core/decision.ts';
+import type { Fault } from '../../core/fault.ts';
 import type { ExplainedReading, Explanation, Step } from '../../core/policy/explain.ts';
 import type { Place } from '../../core/policy/rule.ts';
 import type { Subject } from '../../core/subject.ts';
@@ -63,6 +64,11 @@ function verdict(decision: Decision, ink: Ink): string {
   const id = errorId(decision);
   const said = `${decisionWord(decision, ink)}  ${concluded(decision)}${id === undefined ? '' : ` ${ink.quiet(`(${id})`)}`}\n`;
   return decision.kind === 'fault' ? `${said}${columns([[printable(decision.fault.detail)]])}` : said;
+}
+
+/** A request that no rule is asked about: malformed, or for a host that nobody names. */
+export function faultText(fault: Fault, ink: Ink): string {
+  return verdict({ kind: 'fault', fault }, ink);
 }
 
 function decisionWord(decision: Decision, ink: Ink): string {

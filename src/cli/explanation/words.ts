@@ -75,7 +75,7 @@ function asked(how: Challenge): string {
     case 'sign-in':
       return how.level === 'two_factor' ? 'They sign in first, with a second factor.' : 'They sign in first.';
     case 'step-up':
-      return 'They are signed in, and prove it with a second factor first.';
+      return 'They are signed in, but the rule asks for a second factor.';
     case 'credentials':
       return 'They are asked for a name and a password.';
     default:

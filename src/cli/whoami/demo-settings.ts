@@ -17,7 +17,7 @@ export const PORTAL_HOST = 'auth.localhost';
 
 /** What this file says, as somebody would write it: shown by `lintel demo --help`, and to be started from. */
 export const AS_YAML = `  portal: http://auth.localhost:9080
-  storage: memory
+  storage: "memory:"
   apps:
     whoami:
       url: http://whoami.localhost:9080
