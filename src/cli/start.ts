@@ -9,6 +9,7 @@ import { randomKey, systemSecrets } from '../ops/secrets.ts';
 import { parseUrl } from '../ops/url.ts';
 import { cachedVerifier } from '../passwords/basic-cache.ts';
 import { openVerifier } from '../passwords/verifier.ts';
+import type { Forwarder } from '../proxy/forward.ts';
 import { dispatcher, type House } from '../server/dispatch.ts';
 import { type Listening, listen } from '../server/listener.ts';
 import { startSweeper } from '../stores/sweep.ts';
@@ -55,6 +56,7 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   const gate = { store, users, verifier, basic, secrets: systemSecrets, clock, audit, parseUrl };
   let current = settings;
   let house: House;
+  let forwarder: Forwarder | undefined;
   const portalDeps = { ...gate, times: () => current.session, policy: () => house.policy };
   const rooms: Rooms = {
     gate,
@@ -66,7 +68,8 @@ export async function start(settings: Settings, options: StartOptions): Promise<
       const refused = (cookie: string) =>
         log.write('warn', 'an app tried to set a cookie of Lintel; it was left out', { cookie });
       const timeouts = { responseHead: settings.upstreamTimeoutMs, stall: settings.upstreamTimeoutMs };
-      return createForwarder({ ...proxyGuards(settings), onRefusedCookie: refused, timeouts });
+      forwarder = createForwarder({ ...proxyGuards(current), onRefusedCookie: refused, timeouts });
+      return forwarder;
     }),
   };
   house = buildHouse(settings, rooms);
@@ -79,6 +82,7 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   });
   const closeAll = async () => {
     await Promise.all(listeners.map((l) => l.close(GRACE_MS)));
+    forwarder?.close();
     await sweeper.close();
     users.close();
     await verifier.close();
@@ -101,6 +105,7 @@ export async function start(settings: Settings, options: StartOptions): Promise<
         const ignored = restartKeys(current, next);
         house = buildHouse(next, rooms);
         current = next;
+        forwarder?.guard(proxyGuards(next));
         return ignored;
       },
       close: closeAll,

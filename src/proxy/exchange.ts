@@ -59,6 +59,7 @@ export class Exchange implements ConnectionUser {
 
   start(): void {
     const { req, res } = this.#call;
+    if (res.destroyed || req.socket.destroyed) return; // left while it was judged; `close` will not come again
     res.on('close', this.#left);
     // A pipelined request whose turn has not come has no socket on its response, which then never closes.
     if (res.socket === null) req.once('close', this.#left);
@@ -123,6 +124,10 @@ export class Exchange implements ConnectionUser {
     if (this.#state === 'open') this.#state = 'answered';
   }
 
+  lasts(): void {
+    this.#call.req.socket.setTimeout(0);
+  }
+
   flush(): void {
     if (this.#answer === undefined || this.#state === 'over') return;
     if (this.#state === 'answered') this.#finish(this.#answer);
@@ -155,8 +160,6 @@ export class Exchange implements ConnectionUser {
     const { res } = this.#call;
     if (res.headersSent || this.#answer === undefined) return;
     res.writeHead(this.#answer.status, this.#answer.headers);
-    // An event stream may be silent for longer than an idle client: from here the stall time-out of the exchange counts.
-    if (this.#state === 'open') res.socket?.setTimeout(0);
   }
 
   #finish(head: ResponseHead): void {

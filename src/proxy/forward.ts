@@ -8,11 +8,15 @@ import { setCookieNames } from './set-cookie.ts';
 import type { UpstreamConnection, UpstreamTimeouts } from './upstream-connection.ts';
 import { UpstreamPools } from './upstream-pool.ts';
 
-export interface ForwarderOptions {
+/** What no app may be told by a client, and no client by an app. Follows from the configuration. */
+export interface ProxyGuards {
   /** Folded names (`foldName`) of every identity header of every profile and preset. */
   readonly ownedFolds: ReadonlySet<string>;
   /** True for a cookie name that Lintel uses, on this or any other host. */
   readonly isOurCookie: (name: string) => boolean;
+}
+
+export interface ForwarderOptions extends ProxyGuards {
   /** Told when an app tried to set such a cookie; the header was left out. */
   readonly onRefusedCookie: (name: string) => void;
   readonly timeouts?: Partial<UpstreamTimeouts>;
@@ -47,6 +51,8 @@ export interface ForwardCall extends Asserted {
 
 export interface Forwarder {
   forward(call: ForwardCall): void;
+  /** For a reload: requests from now on are guarded by these. */
+  guard(guards: ProxyGuards): void;
   /** Open connections to apps, busy and kept. */
   readonly connections: number;
   /** Closes all connections to apps at once. */
@@ -71,11 +77,11 @@ const LIMITS: ForwardLimits = {
 export function createForwarder(options: ForwarderOptions): Forwarder {
   const limits = { ...LIMITS, ...options.limits };
   const names = new HeaderNames(options.ownedFolds);
-  const rules: HeadRules = { names, isOurCookie: options.isOurCookie };
+  let rules: HeadRules = { names, isOurCookie: options.isOurCookie };
   const lingering = new Map<IncomingMessage, number>();
   const condemned = new WeakSet<object>();
   const refusesCookie = (value: string): boolean => {
-    const ours = setCookieNames(value).find(options.isOurCookie);
+    const ours = setCookieNames(value).find(rules.isOurCookie);
     if (ours !== undefined) options.onRefusedCookie(ours);
     return ours !== undefined;
   };
@@ -102,6 +108,10 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       }
       condemned.add(socket);
       refuse(call, head.error, owner);
+    },
+    guard(guards) {
+      names.own(guards.ownedFolds);
+      rules = { names, isOurCookie: guards.isOurCookie };
     },
     get connections() {
       return pools.size;

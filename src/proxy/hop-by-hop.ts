@@ -90,13 +90,20 @@ const NOTHING: ReadonlySet<string> = new Set();
  * remembered in a bounded map that starts again when it is full, so a client that invents names costs only itself.
  */
 export class HeaderNames {
-  readonly #owned: ReadonlySet<string>;
+  #owned: ReadonlySet<string>;
   readonly #requests = new Map<string, RequestKind>();
   readonly #responses = new Map<string, ResponseKind>();
 
   /** `ownedFolds`: folded names of every identity header of every profile and preset. */
   constructor(ownedFolds: ReadonlySet<string>) {
     this.#owned = ownedFolds;
+  }
+
+  /** Another configuration is in force: names are judged anew. */
+  own(ownedFolds: ReadonlySet<string>): void {
+    this.#owned = ownedFolds;
+    this.#requests.clear();
+    this.#responses.clear();
   }
 
   request(name: string): RequestKind {

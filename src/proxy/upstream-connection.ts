@@ -29,6 +29,8 @@ export interface ConnectionUser extends ResponseSink {
   /** The app takes more bytes again after `write` returned false. */
   drained(): void;
   failed(failure: UpstreamFailure): void;
+  /** The exchange is quiet for a while: only the time-outs of this connection count from here, not an idle client's. */
+  lasts(): void;
   /** True when the whole request was written. */
   readonly requestSent: boolean;
   /** Whom the exchange waits for: decides which time-out counts and whose fault it is. */
@@ -46,6 +48,9 @@ export interface ConnectionOwner {
   idle(connection: UpstreamConnection): void;
   closed(connection: UpstreamConnection): void;
 }
+
+/** Milliseconds of quiet after which an exchange is a lasting one: long polls, event streams. */
+const LASTING = 1000;
 
 /** One HTTP/1.1 connection to an app: one request at a time, then back to the pool or closed. */
 export class UpstreamConnection {
@@ -155,6 +160,7 @@ export class UpstreamConnection {
       if (quiet >= connect) this.#fail('timeout', `no connection within ${connect} ms`);
       return;
     }
+    if (quiet >= LASTING) user.lasts();
     const { awaits } = user;
     if (awaits === 'answer' && quiet >= responseHead) this.#fail('timeout', `no answer within ${responseHead} ms`);
     else if (awaits === 'app' && quiet >= stall) this.#fail('timeout', `no byte within ${stall} ms`);

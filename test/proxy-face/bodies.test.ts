@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type BackendConnection, get, OK, openClient, request, startBackend, startFace, valuesOf } from './fixture.ts';
+import {
+  answering,
+  type BackendConnection,
+  get,
+  OK,
+  openClient,
+  request,
+  startBackend,
+  startFace,
+  valuesOf,
+} from './fixture.ts';
 
 const MiB = 1024 * 1024;
 
@@ -138,6 +148,22 @@ test('a client that leaves ends the request at the app', async (t) => {
     }
     assert.deepEqual(face.faults, []);
   }
+});
+
+test('a client that left while its request was judged costs the app nothing', async (t) => {
+  const backend = await startBackend(t, answering(OK));
+  const face = await startFace(t, backend.port, { judgeMs: 60 });
+  for (const bytes of [get('/'), get('/') + get('/second'), request('POST', '/', 'Content-Length: 5')]) {
+    const client = openClient(t, face.port);
+    client.send(bytes);
+    await sleep(20);
+    client.socket.resetAndDestroy();
+  }
+  await sleep(120);
+  assert.equal(backend.connections.length, 0);
+  const client = openClient(t, face.port);
+  client.send(get('/'));
+  await client.until('ok');
 });
 
 test('an answer before the end of the body is delivered, and the connection to the app is not used again', async (t) => {

@@ -191,3 +191,16 @@ test('an upgrade to WebSocket is refused and the bytes after it are no request; 
   h2c.send(get('/', 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA'));
   await h2c.until(/ 200 .*ok/s);
 });
+
+test('a long poll outlives the time-out of idle clients', async (t) => {
+  const backend = await startBackend(t, async (c) => {
+    await c.head();
+    await sleep(2200);
+    c.write(OK);
+  });
+  const face = await startFace(t, backend.port, { clientTimeout: 1700 });
+  const client = openClient(t, face.port);
+  client.send(get('/', CLOSE));
+  await client.untilEnd(4000);
+  assert.match(client.received, /ok$/);
+});

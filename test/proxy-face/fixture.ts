@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { type AddressInfo, connect, createServer as createTcp, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fault, faultStatus } from '../../src/core/fault.ts';
-import { createForwarder, type ForwardCall, type ForwarderOptions } from '../../src/proxy/forward.ts';
+import { createForwarder, type ForwardCall, type ForwarderOptions, type ProxyGuards } from '../../src/proxy/forward.ts';
 
 export interface Scope {
   after(fn: () => unknown): void;
@@ -84,12 +84,17 @@ export interface Face {
   readonly refusedCookies: string[];
   /** Connections to apps that are open now. */
   readonly connections: number;
+  guard(guards: ProxyGuards): void;
 }
 
 export interface FaceOptions {
   readonly timeouts?: ForwarderOptions['timeouts'];
   readonly limits?: ForwarderOptions['limits'];
   readonly call?: Partial<ForwardCall>;
+  /** Milliseconds after which the server closes an idle client connection. */
+  readonly clientTimeout?: number;
+  /** Milliseconds between the arrival of a request and the decision. */
+  readonly judgeMs?: number;
 }
 
 /** A forwarder behind node:http, set up as the product sets it up. */
@@ -104,7 +109,11 @@ export async function startFace(scope: Scope, upstreamPort: number, options: Fac
     limits: options.limits ?? {},
   });
   const upstream = { hostname: '127.0.0.1', port: upstreamPort, text: `127.0.0.1:${upstreamPort}` };
-  const handler = (req: IncomingMessage, res: ServerResponse) =>
+  const handler = (req: IncomingMessage, res: ServerResponse) => {
+    if (options.judgeMs === undefined) forward(req, res);
+    else setTimeout(() => forward(req, res), options.judgeMs);
+  };
+  const forward = (req: IncomingMessage, res: ServerResponse) =>
     forwarder.forward({
       req,
       res,
@@ -124,6 +133,7 @@ export async function startFace(scope: Scope, upstreamPort: number, options: Fac
       ...options.call,
     });
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: 5000 }, handler);
+  server.timeout = options.clientTimeout ?? 0;
   server.maxHeadersCount = 0;
   server.on('checkContinue', handler);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -136,6 +146,7 @@ export async function startFace(scope: Scope, upstreamPort: number, options: Fac
     port: (server.address() as AddressInfo).port,
     faults,
     refusedCookies,
+    guard: (guards) => forwarder.guard(guards),
     get connections() {
       return forwarder.connections;
     },

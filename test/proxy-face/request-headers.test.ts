@@ -7,9 +7,11 @@ import { test } from 'node:test';
 import type { ForwardCall } from '../../src/proxy/forward.ts';
 import {
   answering,
+  type BackendConnection,
   get,
   headersOf,
   OK,
+  OWNED,
   openClient,
   request,
   type Scope,
@@ -28,10 +30,13 @@ async function seen(t: Scope, bytes: string, call: Partial<ForwardCall> = {}): P
   return backend.connections[0]?.received ?? '';
 }
 
-/** Answers once and keeps what it got. */
-async function answeringKeeping(c: import('./fixture.ts').BackendConnection): Promise<void> {
-  await c.until('\r\n\r\n');
-  c.write(OK);
+/** Answers each request and keeps what it got. */
+function answeringKeeping(c: BackendConnection): void {
+  let answered = 0;
+  c.socket.on('data', () => {
+    const heads = c.received.split('\r\n\r\n').length - 1;
+    for (; answered < heads; answered++) c.write(OK);
+  });
 }
 
 test('the request-target goes on byte for byte', async (t) => {
@@ -158,6 +163,23 @@ test('what a client says about address, URL and method is replaced or dropped', 
   assert.ok(!/evil|6\.6\.6\.6/i.test(head), head);
   assert.deepEqual(valuesOf(head, 'x-forwarded-host'), ['app.example.test']);
   assert.deepEqual(valuesOf(head, 'x-forwarded-port'), ['443']);
+});
+
+test('after a reload names and cookies are judged anew', async (t) => {
+  const backend = await startBackend(t, answeringKeeping);
+  const face = await startFace(t, backend.port);
+  const bytes = get('/', 'X-New-Who: admin', 'Cookie: gate2=secret; a=b', 'Connection: close');
+  const first = openClient(t, face.port);
+  first.send(bytes);
+  await first.untilEnd();
+  assert.deepEqual(valuesOf(backend.connections[0]?.received ?? '', 'x-new-who'), ['admin']);
+  face.guard({ ownedFolds: new Set([...OWNED, 'x-new-who']), isOurCookie: (name) => name === 'gate2' });
+  const second = openClient(t, face.port);
+  second.send(bytes.replace('X-New-Who', 'X_New.Who'));
+  await second.untilEnd();
+  const seen = backend.connections.at(-1)?.received ?? '';
+  assert.deepEqual(valuesOf(seen.slice(seen.lastIndexOf('GET ')), 'cookie'), ['a=b']);
+  assert.ok(!seen.slice(seen.lastIndexOf('GET ')).includes('admin'));
 });
 
 test('an unknown client address is not made up', async (t) => {
