@@ -3,6 +3,7 @@
 const { spawn } = require('node:child_process');
 const { existsSync, readFileSync } = require('node:fs');
 const { dirname, join } = require('node:path');
+const { isatty } = require('node:tty');
 
 const root = join(__dirname, '..');
 const PACKAGES = {
@@ -45,7 +46,11 @@ function pinnedNode() {
 /** Runs the pinned Node with these arguments and becomes it, as far as signals and the exit code go. */
 function runPinned(args) {
   const child = spawn(pinnedNode(), args, { stdio: 'inherit' });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) process.on(signal, () => child.kill(signal));
+  // A terminal sends Ctrl-C to both; passed on again it would meet the child on its way out and spoil the exit code.
+  const byTerminal = isatty(0) ? ['SIGINT', 'SIGQUIT'] : [];
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) {
+    process.on(signal, () => byTerminal.includes(signal) || child.kill(signal));
+  }
   child.on('error', (error) => {
     console.error(`lintel: the pinned Node could not be started: ${error.message}`);
     process.exit(2);
