@@ -27,7 +27,10 @@ export async function loadConfig(files: readonly string[], env: Environment, cwd
   const { tree, broken, problems } = pruned(layers.tree, cwd);
   const scope = new Scope(tree, cwd, broken);
   const raw = toPlain(tree);
-  if (!isRaw(raw)) return { ok: false, problems: inOrder([...layers.problems, ...problems], files) };
+  if (!isRaw(raw)) {
+    const found = inOrder([...layers.problems, ...problems], files);
+    return { ok: false, problems: found.map(withoutSecrets(layers.tree)) };
+  }
   const settings = build(raw, scope);
   const soFar = [...layers.problems, ...problems, ...scope.problems];
   check(
@@ -35,7 +38,7 @@ export async function loadConfig(files: readonly string[], env: Environment, cwd
     soFar.every((p) => p.severity === 'warning'),
     scope,
   );
-  const all = inOrder([...layers.problems, ...problems, ...scope.problems], files);
+  const all = inOrder([...layers.problems, ...problems, ...scope.problems], files).map(withoutSecrets(layers.tree));
   if (all.some((p) => p.severity === 'error')) return { ok: false, problems: all };
   return { ok: true, settings: { ...settings, watch: [...layers.files, ...scope.files] }, warnings: all };
 }
@@ -88,6 +91,20 @@ function inOrder(problems: readonly Problem[], files: readonly string[]): Proble
   const rank = (p: Problem) => (files.indexOf(p.file) + files.length + 1) % (files.length + 1);
   const sorted = problems.toSorted((a, b) => rank(a) - rank(b) || a.line - b.line || a.column - b.column);
   return sorted.filter((p, i) => !sorted.slice(0, i).some((o) => isSame(o, p)));
+}
+
+/** A message quotes what is wrong with a value, but never a value that came from a file of secrets. */
+function withoutSecrets(tree: Node): (p: Problem) => Problem {
+  const secrets = secretsIn(tree).filter((s) => s !== '');
+  const hide = (text: string) => secrets.reduce((t, s) => t.replaceAll(s, '********'), text);
+  if (secrets.length === 0) return (p) => p;
+  return (p) => ({ ...p, message: hide(p.message), ...(p.hint === undefined ? {} : { hint: hide(p.hint) }) });
+}
+
+function secretsIn(node: Node): string[] {
+  if (node.kind === 'list') return node.items.flatMap(secretsIn);
+  if (node.kind === 'map') return [...node.entries.values()].flatMap((e) => secretsIn(e.node));
+  return node.secret ? [String(node.value)] : [];
 }
 
 function isSame(a: Problem, b: Problem): boolean {

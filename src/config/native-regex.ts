@@ -8,12 +8,15 @@
  *   group    = "(" [ "?:" / "?P<" name ">" / "?<" name ">" ] sequence *( "|" sequence ) ")"
  *   class    = "[" [ "^" ] 1*( char [ "-" char ] ) "]"   letters, digits and a few marks
  *
- * Same answers: these forms mean the same in both; "." becomes [^\n], as in RE2 ("u" makes both work on code points).
+ * Same answers: these forms mean the same in both; "." becomes [^\n], as in RE2. Only for texts without surrogates: RE2
+ * works on code points, and the "u" flag, which would do the same here, is broken at the end of a text in V8 14.6
+ * (/[^\n]-$/u does not find "😀-").
  * Linear: a "*" or "+" is allowed only behind "^", and each but the last must be followed by a character that it cannot
  * itself consume, so that its end is forced; the choices of "?" and "|" multiply to at most 64. native-regex.test.ts
  * compares both engines on random patterns and texts.
  */
 export interface NativeRegex {
+  /** Valid for texts for which `isNativeText` holds. */
   readonly regex: RegExp;
   /** Names of the capturing groups in order; '' for those without. */
   readonly groups: readonly string[];
@@ -40,7 +43,7 @@ const CLASS = /^\[\^?(?:[A-Za-z0-9](?:-[A-Za-z0-9])?|[_.~/:@%+=,!])+-?\]/;
 
 /** undefined: outside the part of the language that this file can vouch for (a wrong pattern is, too). */
 export function nativeRegex(source: string): NativeRegex | undefined {
-  if (source === '' || source.length > 2000 || !source.isWellFormed()) return undefined;
+  if (source === '' || source.length > 2000 || !isNativeText(source)) return undefined;
   const parser = new Parser(source);
   const start = parser.take('^');
   const items = parser.sequence(0);
@@ -48,7 +51,14 @@ export function nativeRegex(source: string): NativeRegex | undefined {
   if (items === undefined || !parser.done) return undefined;
   if (!isLinear(items, start)) return undefined;
   const js = `${start ? '^' : ''}${items.map(write).join('')}${end ? '$' : ''}`;
-  return { regex: new RegExp(js, 'u'), groups: parser.groups };
+  return { regex: new RegExp(js), groups: parser.groups };
+}
+
+const SURROGATE = /[\ud800-\udfff]/;
+
+/** True when each code unit is a character. */
+export function isNativeText(text: string): boolean {
+  return !SURROGATE.test(text);
 }
 
 class Parser {
@@ -96,6 +106,8 @@ class Parser {
     if (!this.take(')')) return undefined;
     const quantifier = this.quantifier();
     if (quantifier === undefined || quantifier === '*' || quantifier === '+') return undefined;
+    // "(a?)?" on "": the group took part for Go, and did not for JavaScript.
+    if (quantifier === '?' && alternatives.some((a) => a.every(mayBeEmpty))) return undefined;
     return { kind: 'group', open: captures ? '(' : '(?:', alternatives, quantifier };
   }
 
@@ -112,7 +124,7 @@ class Parser {
     if (this.take('\\d')) return { js: '[0-9]', literal: undefined };
     if (this.take('\\w')) return { js: '[A-Za-z0-9_]', literal: undefined };
     const escaped = /^\\([\\^$.*+?()[\]{}|/-])/.exec(this.rest);
-    const char = escaped?.[1] ?? [...this.rest.slice(0, 2)][0] ?? '';
+    const char = escaped?.[1] ?? this.rest.charAt(0);
     if (escaped === null && SYNTAX.test(char) && char !== '/') return undefined;
     this.take(escaped?.[0] ?? char);
     return { js: SYNTAX.test(char) ? `\\${char}` : char, literal: char };
@@ -124,6 +136,11 @@ class Parser {
     this.take(q);
     return /^[*+?{]/.test(this.rest) ? undefined : q;
   }
+}
+
+function mayBeEmpty(item: Item): boolean {
+  if (item.quantifier === '?' || item.quantifier === '*') return true;
+  return item.kind === 'group' && item.alternatives.some((a) => a.every(mayBeEmpty));
 }
 
 function isOrdered(set: string): boolean {
@@ -163,7 +180,7 @@ function unbounded(items: readonly Item[], after: Item | undefined): Open[] {
 
 function isEndForced(item: One, next: Item | undefined): boolean {
   if (next?.kind !== 'one' || next.literal === undefined || next.quantifier !== '') return false;
-  return !new RegExp(`^${item.js}$`, 'u').test(next.literal);
+  return !new RegExp(`^${item.js}$`).test(next.literal);
 }
 
 function write(item: Item): string {

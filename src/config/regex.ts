@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Regex } from '../core/policy/rule.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { nativeRegex } from './native-regex.ts';
+import { isNativeText, nativeRegex } from './native-regex.ts';
 
 /**
  * A regular expression in RE2's syntax (Go's, linear time), searched for anywhere in the text unless it is anchored.
@@ -11,14 +11,20 @@ export function compileRegex(source: string): Result<Regex, string> {
   const native = nativeRegex(source);
   if (native === undefined) return throughRe2(source);
   const { regex, groups } = native;
+  if (!isBoundOnce(groups)) return err(TWICE);
   const user = groups.findIndex((g) => isNamed(g, 'user'));
   const group = groups.findIndex((g) => isNamed(g, 'group'));
-  if (!isBoundOnce(groups)) return err(TWICE);
+  let whole: Result<Regex, string> | undefined;
+  const re2 = () => {
+    whole ??= throughRe2(source);
+    return whole.ok ? whole.value : undefined;
+  };
   return ok({
     source,
     bindsSubject: user >= 0 || group >= 0,
-    test: (text) => regex.test(text),
+    test: (text) => (isNativeText(text) ? regex.test(text) : re2()?.test(text) === true),
     captures: (text) => {
+      if (!isNativeText(text)) return re2()?.captures(text);
       const m = regex.exec(text);
       return m === null ? undefined : pick(m, user, group);
     },
