@@ -1,6 +1,5 @@
-/** Writes docs/errors.md from the table of errors, so that what people look up is what they were told. */
+/** docs/errors.md, from the table of errors: what people look up is what they were told. */
 
-import { writeFileSync } from 'node:fs';
 import { STATUS_CODES } from 'node:http';
 import { FAULTS } from '../src/core/fault.ts';
 
@@ -24,5 +23,3 @@ export function errorsDoc(): string {
   );
   return `${INTRODUCTION}\n| Id | Status | What the client is told |\n|---|--:|---|\n${overview.join('\n')}\n\n${sections.join('\n')}`;
 }
-
-if (import.meta.main) writeFileSync(ERRORS_DOC, errorsDoc());
