@@ -116,6 +116,34 @@ test('a code on another host is refused', async () => {
   refused(await client.get(other.replace(ALPHA, BETA).replace(/state=.*/, `state=${state}`)));
 });
 
+test('a code made for another origin is refused even beside the right nonce', async () => {
+  const { world, client } = fresh();
+  await client.signIn(PORTAL);
+  const [summary] = await world.store.list({ kind: 'all' });
+  const start = await client.get(`${BETA}/.lintel/start?rd=/`);
+  const nonceHash = new URL(start.location ?? '').searchParams.get('state') ?? '';
+  const sessionId = summary?.session.id ?? '';
+  for (const origin of [ALPHA, BETA]) {
+    const code = world.deps.secrets.token();
+    const handOver = { origin, nonceHash, sessionId, expiresAt: world.now + 1000 };
+    await world.store.putHandOver(world.deps.secrets.hash(code), handOver);
+    const answer = await client.get(`${BETA}/.lintel/callback?code=${code}&state=${nonceHash}`);
+    if (origin === ALPHA) refused(answer);
+    else equal(answer.location, `${BETA}/`);
+  }
+});
+
+test('a start cookie that somebody wrote is no start cookie', async () => {
+  const { world, client } = fresh();
+  await client.signIn(PORTAL);
+  const nonce = 'n'.repeat(43);
+  const state = world.deps.secrets.hash(nonce);
+  const answer = await client.get(`${PORTAL}/?rd=${encodeURIComponent(`${ALPHA}/`)}&state=${state}`);
+  const value = `${world.now / 1000}.${nonce}.${Buffer.from('/').toString('base64url')}.${'A'.repeat(43)}`;
+  const cookie = `__Host-lintel-start-${state.slice(0, 10)}=${value}`;
+  refused(await client.get(answer.location ?? '', ['Cookie', cookie]));
+});
+
 test('a start cookie moved to another host is not accepted there', async () => {
   const { client } = fresh();
   await client.signIn(PORTAL);

@@ -20,14 +20,29 @@ export function isFaultId(text: string): text is FaultId {
   return Object.hasOwn(FAULTS, text);
 }
 
+/** Where the sentence of the table is too long for a heading; it then stands below. */
+const HEADINGS: Partial<Record<FaultId, string>> = {
+  'START-AGAIN': 'Start this sign-in again',
+  'RETURN-REFUSED': 'That address is not one of ours',
+  'ORIGIN-REFUSED': 'Nothing was changed',
+  LOOP: 'This address keeps coming back',
+  'LEVEL-UNAVAILABLE': 'This app asks for more than a password',
+  'VERIFIER-BUSY': 'Many people are signing in',
+};
+
 /** The page of any fault: what happened, what to do, the id that log, doctor and docs share. */
 export function faultSheet(id: FaultId, exits: Exits): Sheet {
   const { says, fix } = FAULTS[id];
+  const heading = HEADINGS[id] ?? says.replace(/\.$/, '');
   const [visitor, operator] = splitFix(fix);
   return {
-    title: `${says.replace(/\.$/, '')} — ${id}`,
-    heading: html`${says.replace(/\.$/, '')}`,
+    title: `${heading} — ${id}`,
+    heading: html`${heading}`,
     card: html`${
+      Object.hasOwn(HEADINGS, id) &&
+      html`<p>${says}</p>
+`
+    }${
       visitor !== '' &&
       html`<p>${visitor}</p>
 `
@@ -96,14 +111,14 @@ ${idLine('LOOP')}${exitLinks(exits)}`,
 
 /** Too many attempts: says how long to wait, and that the wait is all there is to it. */
 export function throttleSheet(id: 'THROTTLED' | 'VERIFIER-BUSY', seconds: number, back: Link): Sheet {
-  const { says } = FAULTS[id];
+  const heading = HEADINGS[id] ?? FAULTS[id].says.replace(/\.$/, '');
   const why =
     id === 'THROTTLED'
       ? 'Several wrong passwords came for this account or from this network, so sign-in pauses here. Other sign-ins are not touched.'
       : 'Your password was not looked at. Nothing is wrong with it.';
   return {
-    title: `${says.replace(/\.$/, '')} — ${id}`,
-    heading: html`${says.replace(/\.$/, '')}`,
+    title: `${heading} — ${id}`,
+    heading: html`${heading}`,
     card: html`<p>${why}</p>
 <p><strong>Wait ${duration(seconds)}</strong>, then try again.</p>
 ${idLine(id)}<a class="primary" href="${back.href}">${back.text}</a>`,

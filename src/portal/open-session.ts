@@ -122,7 +122,8 @@ export function secondsLeft(session: Session, now: number): number {
 /** Set-Cookie values that take the portal's cookies out of the browser again. */
 export function clearedCookies(site: PortalSite): string[] {
   const gone = { maxAge: 0, secure: site.secure, sameSite: 'Lax' } as const;
-  const out = [setCookie(cookieNames(site.secure).portal, '', gone)];
+  const { portal, loop } = cookieNames(site.secure);
+  const out = [setCookie(portal, '', gone), setCookie(loop, '', gone)];
   if (site.domain !== undefined) {
     out.push(setCookie(site.domain.cookie, '', { ...gone, domain: site.domain.domain }));
   }

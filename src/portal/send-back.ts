@@ -1,5 +1,5 @@
 import type { Fault } from '../core/fault.ts';
-import type { Policy } from '../core/policy/compile.ts';
+import type { CookieDomain } from '../core/policy/compile.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import type { ReturnTo } from '../core/text/return-to.ts';
 import { queryComponent } from '../core/text/url-encode.ts';
@@ -47,11 +47,15 @@ export async function wayBack(
   const verdict = judge(policy, { ...wish.to.target, client: r.client }, subjectOf(who));
   if (verdict.kind === 'fault' || verdict.kind === 'level') return verdict;
   if (verdict.kind === 'deny') return { kind: 'denied' };
-  const arrival = arrive(seal, r.site, r.wire, wish.to.href, deps.clock.now());
-  if (arrival.loops) return { kind: 'loop', cookies: [arrival.cookie] };
-  const next = await passage(deps, policy, r, who, wish, fresh);
+  const domain = policy.lookup(wish.to.target.host).domain;
+  // Somebody who types a password is no loop, and a way by the app's start comes back here to be counted.
+  const counts = !fresh && (domain !== undefined || wish.state !== undefined);
+  const arrival = counts ? arrive(seal, r.site, r.wire, wish.to.href, deps.clock.now()) : undefined;
+  const counted = arrival === undefined ? [] : [arrival.cookie];
+  if (arrival?.loops === true) return { kind: 'loop', cookies: counted };
+  const next = await passage(deps, domain, r, who, wish, fresh);
   if (!next.ok) return { kind: 'fault', fault: next.error };
-  return { kind: 'go', location: next.value.location, cookies: [arrival.cookie, ...next.value.cookies] };
+  return { kind: 'go', location: next.value.location, cookies: [...counted, ...next.value.cookies] };
 }
 
 interface Passage {
@@ -61,13 +65,12 @@ interface Passage {
 
 async function passage(
   deps: PortalDeps,
-  policy: Policy,
+  domain: CookieDomain | undefined,
   r: PortalRequest,
   who: SignedIn,
   wish: ToApp,
   fresh: boolean,
 ): Promise<Result<Passage, Fault>> {
-  const domain = policy.lookup(wish.to.target.host).domain;
   if (domain !== undefined) {
     const ours = domain.domain === r.site.domain?.domain;
     const cookies = ours && !fresh ? await gateCookie(deps, r, who) : ok([]);

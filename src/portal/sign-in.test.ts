@@ -1,4 +1,5 @@
 import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import {
   app,
@@ -221,11 +222,51 @@ test('the third return of one address within 30 s is a loop page; another addres
   equal((await client.get(url)).status, 302);
 });
 
+test('signing in again and again is no loop, and signing out forgets the count', async () => {
+  const { world, client } = apart();
+  for (let i = 0; i < 4; i++) {
+    const start = await client.get('https://grafana.example.com/.lintel/start?rd=%2F');
+    const form = await client.get(start.location ?? '');
+    match(form.body, /name="password"/);
+    const fields = { rd: form.field('rd') ?? '', state: form.field('state') ?? '' };
+    equal((await client.follow(await client.signIn(PORTAL, 'alice', fields))).location, 'https://grafana.example.com/');
+    await client.follow(await client.get(`${PORTAL}/?rd=https%3A%2F%2Fgrafana.example.com%2F`));
+    await client.post(`${PORTAL}/sign-out`, {});
+  }
+  equal(world.events.filter((e) => e.kind === 'fault').length, 0);
+});
+
+test('where everybody goes by default is reached after sign-in, and the form may lead there', async () => {
+  const world = new World({ portal: PORTAL, apps: APPS, defaultRedirect: 'https://home.example.com:8443/start' });
+  const client = new Client(world);
+  const form = await client.get(`${PORTAL}/`);
+  match(form.header('content-security-policy') ?? '', /form-action 'self' https:\/\/home\.example\.com:8443;/);
+  equal((await client.signIn(PORTAL)).location, 'https://home.example.com:8443/start');
+});
+
 test('a forged loop cookie counts nothing', async () => {
-  const { client } = shared();
+  const { world, client } = shared();
   await client.signIn(PORTAL);
-  const forged = ['Cookie', `__Host-lintel-loop=${'A'.repeat(16)}:9:1800000000.${'A'.repeat(43)}`];
-  equal((await client.get(`${PORTAL}/?rd=https%3A%2F%2Fgrafana.example.com%2F`, forged)).status, 302);
+  const href = 'https://grafana.example.com/';
+  const hash = createHash('sha256').update(href).digest('base64url').slice(0, 16);
+  const forged = `__Host-lintel-loop=${hash}:9:${world.now / 1000}.${'A'.repeat(43)}`;
+  equal((await client.get(`${PORTAL}/?rd=${encodeURIComponent(href)}`, ['Cookie', forged])).status, 302);
+});
+
+test('text beyond ASCII in the address comes back as the bytes it was', async () => {
+  const { client } = shared();
+  const answer = await client.signIn(PORTAL, 'alice', { rd: 'https://grafana.example.com/?q=\u00e9\u20ac' });
+  equal(answer.location, 'https://grafana.example.com/?q=\u00c3\u00a9\u00e2\u0082\u00ac');
+});
+
+test('nobody is sent from portal to portal, even where a rule names its host', async () => {
+  const everywhere = { ...rule(SIGNED_IN), hosts: [{ kind: 'wildcard', suffix: '.example.com' }] } as const;
+  const client = new Client(new World({ portal: PORTAL, apps: APPS, domains: [EXAMPLE], rules: [everywhere] }));
+  equal(
+    (await client.signIn(PORTAL, 'alice', { rd: 'https://other.example.com/x' })).location,
+    'https://other.example.com/x',
+  );
+  equal((await client.signIn(PORTAL, 'alice', { rd: 'https://AUTH.example.com/x' })).location, `${PORTAL}/`);
 });
 
 test('a lost gate cookie is given anew instead of a loop', async () => {
@@ -235,6 +276,8 @@ test('a lost gate cookie is given anew instead of a loop', async () => {
   const back = await client.get(`${PORTAL}/?rd=https%3A%2F%2Fgrafana.example.com%2F`);
   equal(back.location, 'https://grafana.example.com/');
   ok(client.jar.has('lintel_gate|example.com'));
+  const again = await client.get(`${PORTAL}/?rd=https%3A%2F%2Fgrafana.example.com%2F2`);
+  ok(!again.all('set-cookie').some((c) => c.startsWith('lintel_gate')), 'and only when it is lost');
 });
 
 test('a gate cookie opens no page of the portal', async () => {

@@ -46,12 +46,14 @@ function form(v: Visit, status: number, wish: Wish, draft: Draft): Reply {
     ...draft,
     rememberFor: rememberMs > 0 ? duration(rememberMs / 1000) : undefined,
   });
-  return show(v, status, sheet, draft.error === undefined ? [] : errorHeader('CREDENTIALS-REFUSED'), targets(wish));
+  return show(v, status, sheet, draft.error === undefined ? [] : errorHeader('CREDENTIALS-REFUSED'), targets(v, wish));
 }
 
 /** CSP holds the redirects after a form post to `form-action`, so the way back has to be named. */
-function targets(wish: Wish): readonly string[] {
-  return wish.kind === 'app' ? [wish.to.origin] : [];
+function targets(v: Visit, wish: Wish): readonly string[] {
+  if (wish.kind === 'app') return [wish.to.origin];
+  const home = v.deps.parseUrl(v.r.site.defaultRedirect ?? '');
+  return home === undefined ? [] : [`${home.protocol}//${home.hostname}${home.port === '' ? '' : `:${home.port}`}`];
 }
 
 /** `POST /sign-in`. */

@@ -35,7 +35,7 @@ body {
 .place.wide { max-width: 60rem; }
 header { display: flex; flex-direction: column; align-items: center; gap: 12px; margin-bottom: 24px; text-align: center; }
 .mark { width: 40px; height: 40px; color: var(--accent); display: block; }
-h1 { margin: 0; font-size: 1.375rem; line-height: 1.3; font-weight: 600; overflow-wrap: anywhere; }
+h1 { margin: 0; text-wrap: balance; font-size: 1.375rem; line-height: 1.3; font-weight: 600; overflow-wrap: anywhere; }
 h1 em { font-style: normal; color: var(--accent); }
 p { margin: 0 0 16px; overflow-wrap: anywhere; }
 p:last-child { margin-bottom: 0; }
@@ -102,7 +102,9 @@ footer {
 }
 footer a, footer button { display: inline-flex; align-items: center; min-height: 44px; color: inherit; }
 footer button { padding: 0; border: 0; background: none; font: inherit; text-decoration: underline; text-underline-offset: 3px; cursor: pointer; }
-:focus-visible, [tabindex="-1"]:focus { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 8px; }
+:focus-visible, [tabindex="-1"]:focus { outline: 3px solid var(--accent); outline-offset: 2px; }
+a:focus-visible { border-radius: 4px; }
+a.primary:focus-visible, .apps a:focus-visible { border-radius: 8px; }
 .reveal button:focus-visible { outline-offset: -3px; }
 [hidden] { display: none !important; }
 @media (max-width: 30rem) {

@@ -48,6 +48,7 @@ export function user(name: string, groups: readonly string[], displayName = ''):
 export interface WorldOptions {
   readonly portal: string;
   readonly apps: readonly App[];
+  readonly rules?: readonly Rule[];
   readonly domains?: readonly CookieDomain[];
   readonly defaultRedirect?: string;
   readonly store?: SessionStore;
@@ -74,7 +75,7 @@ export class World {
     const portal = portalAt(options.portal);
     this.policy = compilePolicy({
       apps: options.apps,
-      rules: [],
+      rules: options.rules ?? [],
       defaultOutcome: { kind: 'deny' },
       domains,
       portal,
