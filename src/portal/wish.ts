@@ -1,6 +1,5 @@
 import { type Policy, placeOf } from '../core/policy/compile.ts';
 import type { ParseUrl } from '../core/ports.ts';
-import { utf8Bytes } from '../core/text/header-value.ts';
 import { type ReturnTo, returnTo } from '../core/text/return-to.ts';
 import type { PortalSite } from './deps.ts';
 
@@ -37,7 +36,7 @@ export function asked(get: (key: string) => string | undefined): Asked {
 /** Judges the address by `returnTo`; an address of a portal itself counts as none. */
 export function wish(policy: Policy, parseUrl: ParseUrl, site: PortalSite, a: Asked): Wish {
   if (a.rd === undefined || a.rd === '' || isOwn(site, a.rd)) return NOWHERE;
-  const to = returnTo(policy, utf8Bytes(a.rd), parseUrl);
+  const to = returnTo(policy, a.rd, parseUrl);
   if (to === undefined) return { kind: 'refused', asked: a };
   if (isPortal(policy, to)) return NOWHERE;
   const { scheme } = to.target;
