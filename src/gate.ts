@@ -4,7 +4,7 @@ import { type Fault, fault } from './core/fault.ts';
 import { describePeer, type TrustedPeer } from './core/peer.ts';
 import type { Policy } from './core/policy/compile.ts';
 import { type Candidates, candidatesFor, decide } from './core/policy/decide.ts';
-import type { ParseUrl } from './core/ports.ts';
+import { type MaybePromise, type ParseUrl, whenReady } from './core/ports.ts';
 import { signInFor, signInLocation } from './core/sign-in-address.ts';
 import { ANONYMOUS, type Subject } from './core/subject.ts';
 import { canonicalTarget, type Target, type TargetParts } from './core/target.ts';
@@ -51,19 +51,21 @@ export interface Judged {
 }
 
 /** One check request, top to bottom; the stages are those of docs/decisions/0001. Never throws for bad input. */
-export async function check(
+export function check(
   ports: GatePorts,
   endpoint: Endpoint,
   dialect: CheckDialect,
   wire: Wire,
   peer: TrustedPeer | undefined,
-): Promise<Reply> {
+): MaybePromise<Reply> {
   const started = ports.clock.monotonic();
-  const judged = peer === undefined ? untrusted(wire) : await judgeAsked(ports, endpoint, dialect, wire, peer);
-  witness(ports, judged, dialect.name, wire, started);
-  const { target, location, identity } = judged;
-  const authorization = judged.consumed ? '' : (first(wire.headers, 'authorization') ?? '');
-  return dialect.write(judged.decision, { wire, target, location, identity, authorization });
+  const judged = peer === undefined ? untrusted(wire) : judgeAsked(ports, endpoint, dialect, wire, peer);
+  return whenReady(judged, (j) => {
+    witness(ports, j, dialect.name, wire, started);
+    const { target, location, identity } = j;
+    const authorization = j.consumed ? '' : (first(wire.headers, 'authorization') ?? '');
+    return dialect.write(j.decision, { wire, target, location, identity, authorization });
+  });
 }
 
 function untrusted(wire: Wire): Judged {
@@ -71,13 +73,13 @@ function untrusted(wire: Wire): Judged {
   return faulty(fault('PEER-UNTRUSTED', `The peer is ${who}; the line to add is  trusted_proxies: [${who}]`));
 }
 
-async function judgeAsked(
+function judgeAsked(
   ports: GatePorts,
   endpoint: Endpoint,
   dialect: CheckDialect,
   wire: Wire,
   peer: TrustedPeer,
-): Promise<Judged> {
+): MaybePromise<Judged> {
   const asked = dialect.read(wire, peer, endpoint.path);
   if (!asked.ok) return faulty(asked.error);
   const target = canonicalTarget(asked.value.parts);
@@ -96,37 +98,36 @@ export interface AskOptions {
 }
 
 /** Stages 3 to 5, the same for check endpoints and the proxy face: candidates, subject, decision. */
-export async function judge(
+export function judge(
   ports: GatePorts,
   target: Target,
   strategies: readonly Strategy[],
   wire: Wire,
   options: AskOptions,
-): Promise<Judged> {
+): MaybePromise<Judged> {
   const policy = ports.policy();
-  const candidates = candidatesFor(policy, target);
-  if (!candidates.ok) return { ...faulty(candidates.error), target };
-  const c = candidates.value;
-  const signIn = signInFor(c, options.override, policy.source.portal, options.hasDefaultPortal, ports.parseUrl);
+  const found = candidatesFor(policy, target);
+  if (!found.ok) return { ...faulty(found.error), target };
+  const candidates = found.value;
+  const { override, hasDefaultPortal, demandsBasic } = options;
+  const signIn = signInFor(candidates, override, policy.source.portal, hasDefaultPortal, ports.parseUrl);
   if (!signIn.ok) return { ...faulty(signIn.error), target };
-  const who = await identify(ports, strategies, {
-    headers: wire.headers,
-    candidates: c,
-    demandsBasic: options.demandsBasic,
+  const presented = { headers: wire.headers, candidates, demandsBasic };
+  return whenReady(identify(ports, strategies, presented), (who) => {
+    const decision = answerCredentials(decide(candidates, who.subject), who, strategies);
+    const headers = candidates.place?.app.headers ?? policy.headers;
+    const user = decision.kind === 'allow' && decision.subject.kind === 'user' ? decision.subject.user : undefined;
+    const location = decision.kind === 'challenge' ? signInLocation(signIn.value, candidates) : undefined;
+    return {
+      decision,
+      target,
+      subject: who.subject,
+      candidates,
+      location,
+      identity: headers(user),
+      consumed: who.consumed,
+    };
   });
-  const decision = answerCredentials(decide(c, who.subject), who, strategies);
-  const headers = c.place?.app.headers ?? policy.headers;
-  return {
-    decision,
-    target,
-    subject: who.subject,
-    candidates: c,
-    location: decision.kind === 'challenge' ? signInLocation(signIn.value, c) : undefined,
-    identity: headers(
-      decision.kind === 'allow' && decision.subject.kind === 'user' ? decision.subject.user : undefined,
-    ),
-    consumed: who.consumed,
-  };
 }
 
 /**

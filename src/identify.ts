@@ -3,17 +3,20 @@ import { parseAuthorization } from './core/credential.ts';
 import type { Strategy } from './core/endpoint.ts';
 import { type Fault, fault } from './core/fault.ts';
 import type { Candidates } from './core/policy/decide.ts';
-import type {
-  AuditSink,
-  BasicVerifier,
-  Clock,
-  PasswordVerifier,
-  Secrets,
-  SessionStore,
-  UserSource,
+import {
+  type AuditSink,
+  type BasicVerifier,
+  type Clock,
+  type MaybePromise,
+  orElse,
+  type PasswordVerifier,
+  type Secrets,
+  type SessionStore,
+  type UserSource,
+  whenReady,
 } from './core/ports.ts';
-import { belongsTo, type FoundSecret, isAlive, isTouchDue, opens, parseToken, type Session } from './core/session.ts';
-import { ANONYMOUS, type Subject } from './core/subject.ts';
+import { belongsTo, isAlive, isTouchDue, opens, parseToken, type Session } from './core/session.ts';
+import { ANONYMOUS, type Subject, type User } from './core/subject.ts';
 import { known } from './core/target.ts';
 import { pickCookies } from './core/text/cookie.ts';
 import { all, first, type HeaderList, single } from './core/text/header-list.ts';
@@ -61,22 +64,37 @@ const NOBODY: Identity = { subject: ANONYMOUS, refused: undefined, fault: undefi
  * Authelia, refused header credentials do not end it: a valid session beside them still counts (contract, first
  * table). The only IO of the hot path: one store read by key, one user look-up.
  */
-export async function identify(ports: IdentifyPorts, strategies: readonly Strategy[], p: Presented): Promise<Identity> {
-  let result = NOBODY;
-  for (const strategy of strategies) {
-    const next = strategy.kind === 'CookieSession' ? await bySession(ports, p) : await byHeader(ports, strategy, p);
-    if (next.subject.kind === 'user') return next;
-    result = {
-      subject: next.subject.kind === 'unavailable' ? next.subject : result.subject,
-      refused: result.refused ?? next.refused,
-      fault: result.fault ?? next.fault,
-      consumed: false,
-    };
-  }
-  return result;
+export function identify(ports: IdentifyPorts, strategies: readonly Strategy[], p: Presented): MaybePromise<Identity> {
+  return tryFrom(ports, strategies, p, 0, NOBODY);
 }
 
-async function byHeader(ports: IdentifyPorts, strategy: HeaderStrategy, p: Presented): Promise<Identity> {
+function tryFrom(
+  ports: IdentifyPorts,
+  strategies: readonly Strategy[],
+  p: Presented,
+  index: number,
+  sofar: Identity,
+): MaybePromise<Identity> {
+  const strategy = strategies[index];
+  if (strategy === undefined) return sofar;
+  const tried = strategy.kind === 'CookieSession' ? bySession(ports, p) : byHeader(ports, strategy, p);
+  return whenReady(tried, (next) =>
+    next.subject.kind === 'user' ? next : tryFrom(ports, strategies, p, index + 1, both(sofar, next)),
+  );
+}
+
+/** Nobody yet: what the strategies so far have to say taken together; the earlier one speaks first. */
+function both(a: Identity, b: Identity): Identity {
+  if (b === NOBODY) return a;
+  return {
+    subject: b.subject.kind === 'unavailable' ? b.subject : a.subject,
+    refused: a.refused ?? b.refused,
+    fault: a.fault ?? b.fault,
+    consumed: false,
+  };
+}
+
+function byHeader(ports: IdentifyPorts, strategy: HeaderStrategy, p: Presented): MaybePromise<Identity> {
   const name = headerOf(strategy, p.demandsBasic);
   const value = single(p.headers, name);
   const refused: Identity = { ...NOBODY, refused: strategy };
@@ -135,67 +153,84 @@ async function byPassword(
   }
 }
 
-async function bySession(ports: IdentifyPorts, p: Presented): Promise<Identity> {
+function bySession(ports: IdentifyPorts, p: Presented): MaybePromise<Identity> {
   const lines = all(p.headers, 'cookie');
   if (lines.length === 0) return NOBODY;
-  const { origin, domain, target } = p.candidates;
-  const names = [cookieNames(origin.startsWith('https:') || origin.startsWith('wss:')).app];
-  if (domain !== undefined) names.push(domain.cookie);
-  try {
-    for (const name of names) {
-      const session = await sessionOf(ports, lines, name, origin, target.host);
-      if (session !== undefined) return await byUser(ports, session, p);
-    }
-    return NOBODY;
-  } catch {
-    return { ...NOBODY, subject: { kind: 'unavailable', what: 'store' } };
-  }
+  return orElse(
+    () =>
+      whenReady(presentedSession(ports, lines, p), (session) =>
+        session === undefined ? NOBODY : byUser(ports, session, p),
+      ),
+    () => STORE_DOWN,
+  );
+}
+
+const STORE_DOWN: Identity = { ...NOBODY, subject: { kind: 'unavailable', what: 'store' } };
+const SOURCE_DOWN: Identity = { ...NOBODY, subject: { kind: 'unavailable', what: 'source' } };
+
+/** By the app's own cookie, else by the shared one of its domain. */
+function presentedSession(
+  ports: IdentifyPorts,
+  lines: readonly string[],
+  p: Presented,
+): MaybePromise<Session | undefined> {
+  const { origin, domain } = p.candidates;
+  const own = sessionOf(ports, lines, cookieNames(/^(?:https|wss):/.test(origin)).app, p);
+  if (domain === undefined) return own;
+  return whenReady(own, (session) => session ?? sessionOf(ports, lines, domain.cookie, p));
 }
 
 /**
  * The living session that every cookie of this name points to. Two cookies that resolve differently are cookie
  * tossing (a sibling host set one of them), and nobody can tell which is the victim's: nobody is signed in.
  */
-async function sessionOf(
+function sessionOf(
   ports: IdentifyPorts,
   lines: readonly string[],
   name: string,
-  origin: string,
-  host: string,
+  p: Presented,
+): MaybePromise<Session | undefined> {
+  const [value, ...others] =
+    lines.length === 1 ? pickCookies(lines[0] ?? '', name) : lines.flatMap((l) => pickCookies(l, name));
+  if (value === undefined || others.length > 3) return undefined;
+  const session = sessionOfToken(ports, value, p);
+  return others.length === 0 ? session : commonSession(ports, session, others, p);
+}
+
+async function commonSession(
+  ports: IdentifyPorts,
+  one: MaybePromise<Session | undefined>,
+  others: readonly string[],
+  p: Presented,
 ): Promise<Session | undefined> {
-  const values = lines.length === 1 ? pickCookies(lines[0] ?? '', name) : lines.flatMap((l) => pickCookies(l, name));
-  if (values.length === 0 || values.length > 4) return undefined;
-  const now = ports.clock.now();
-  let common: Session | undefined;
-  for (const value of values) {
-    const token = parseToken(value);
-    if (token === undefined) return undefined;
-    const pending = ports.store.find(ports.secrets.hash(token));
-    const found = pending instanceof Promise ? await pending : pending;
-    if (!isGood(found, origin, host, now)) return undefined;
-    if (common !== undefined && common.id !== found.session.id) return undefined;
-    common = found.session;
-  }
-  return common;
+  const session = await one;
+  for (const value of others) if ((await sessionOfToken(ports, value, p))?.id !== session?.id) return undefined;
+  return session;
 }
 
-function isGood(found: FoundSecret | undefined, origin: string, host: string, now: number): found is FoundSecret {
-  return found !== undefined && isAlive(found.session, now) && opens(found.purpose, origin, host);
+function sessionOfToken(ports: IdentifyPorts, value: string, p: Presented): MaybePromise<Session | undefined> {
+  const token = parseToken(value);
+  if (token === undefined) return undefined;
+  return whenReady(ports.store.find(ports.secrets.hash(token)), (found) => {
+    const { origin, target } = p.candidates;
+    const good =
+      found !== undefined && isAlive(found.session, ports.clock.now()) && opens(found.purpose, origin, target.host);
+    return good ? found.session : undefined;
+  });
 }
 
-async function byUser(ports: IdentifyPorts, session: Session, p: Presented): Promise<Identity> {
-  let user: Awaited<ReturnType<UserSource['lookup']>>;
-  try {
-    const pending = ports.users.lookup(session.user);
-    user = pending instanceof Promise ? await pending : pending;
-  } catch {
-    return { ...NOBODY, subject: { kind: 'unavailable', what: 'source' } };
-  }
+function byUser(ports: IdentifyPorts, session: Session, p: Presented): MaybePromise<Identity> {
+  return orElse(
+    () => whenReady(ports.users.lookup(session.user), (user) => ofUser(ports, session, user, p)),
+    () => SOURCE_DOWN,
+  );
+}
+
+function ofUser(ports: IdentifyPorts, session: Session, user: User | undefined, p: Presented): MaybePromise<Identity> {
   if (user === undefined || !belongsTo(session, user)) return NOBODY;
   const claimed = first(p.headers, 'session-username');
   if (claimed !== undefined && claimed !== '' && claimed.toLowerCase() !== user.name.toLowerCase()) {
-    await ports.store.revoke({ kind: 'id', id: session.id });
-    return NOBODY;
+    return whenReady(ports.store.revoke({ kind: 'id', id: session.id }), () => NOBODY);
   }
   touch(ports, session);
   return signedIn({ kind: 'user', user, level: session.level, via: 'session' }, false);

@@ -7,8 +7,26 @@ import type { Subject, User } from './subject.ts';
 import type { Target } from './target.ts';
 import type { Ip } from './text/ip.ts';
 
-/** Hot-path stores answer at once where they can; the one `await` of the journey takes both. */
+/**
+ * Hot-path stores and sources answer at once where they can (memory, SQLite), and later where they must. A request
+ * whose answers are all at hand is served without a single promise; `whenReady` is where the two ways meet.
+ */
 export type MaybePromise<T> = T | Promise<T>;
+
+/** Goes on with a value that is there or will be. Throws and rejections pass through. */
+export function whenReady<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
+
+/** Runs something that may throw now or reject later; either way `failed` gives the value to go on with. */
+export function orElse<T>(run: () => MaybePromise<T>, failed: (error: unknown) => T): MaybePromise<T> {
+  try {
+    const value = run();
+    return value instanceof Promise ? value.catch(failed) : value;
+  } catch (error) {
+    return failed(error);
+  }
+}
 
 /**
  * Sessions and one-time things. Every method may throw: the caller turns that into `unavailable` or STORE-WRITE.

@@ -25,10 +25,17 @@ export function readDirect(wire: Wire, peer: TrustedPeer | undefined): Result<Ta
   if (host.kind !== 'one') return err(fault('REQUEST-MALFORMED', `Host is ${host.kind}`));
   if (!wire.target.startsWith('/')) return err(fault('REQUEST-MALFORMED', `target ${quote(wire.target)}`));
   const own = connectionScheme(wire);
-  const scheme = peer === undefined ? ok(own) : forwardedOr(peer, wire.headers, 'x-forwarded-proto', 'X-Forwarded-Proto', own);
+  const scheme =
+    peer === undefined ? ok(own) : forwardedOr(peer, wire.headers, 'x-forwarded-proto', 'X-Forwarded-Proto', own);
   if (!scheme.ok) return scheme;
   const client = clientOf(wire, peer);
-  return canonicalTarget({ scheme: scheme.value, authority: host.value, uri: wire.target, method: wire.method, client });
+  return canonicalTarget({
+    scheme: scheme.value,
+    authority: host.value,
+    uri: wire.target,
+    method: wire.method,
+    client,
+  });
 }
 
 /** The client: the TCP peer, unless that is a trusted proxy, which then says who it speaks for. */
@@ -38,7 +45,11 @@ export function clientOf(wire: Wire, peer: TrustedPeer | undefined): Ip | Unknow
 }
 
 /** Renders everything but an allow, which is forwarded. */
-export function writeDirect(decision: Exclude<Decision, { kind: 'allow' }>, wire: Wire, location: string | undefined): Reply {
+export function writeDirect(
+  decision: Exclude<Decision, { kind: 'allow' }>,
+  wire: Wire,
+  location: string | undefined,
+): Reply {
   switch (decision.kind) {
     case 'challenge':
       return challenged(decision, wire, location);

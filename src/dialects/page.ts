@@ -14,7 +14,8 @@ const HEADERS = [
   ...['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff', 'X-Frame-Options', 'DENY'],
   ...['Referrer-Policy', 'no-referrer'],
 ] as const;
-const CSP = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+const CSP =
+  "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /**
  * An error for the person or program at the other end: page, JSON or one line of text, as it asked. It needs nothing

@@ -12,9 +12,14 @@ export interface Log {
 /** JSON to standard error (file descriptor 2), or short text lines on a terminal. */
 export function createLog(level: Level, format: 'json' | 'text'): Log {
   const destination = pino.destination({ fd: 2, sync: true });
-  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'message' }, destination);
+  const logger = pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'message' },
+    destination,
+  );
   const text = (at: Level, message: string, fields: Readonly<Record<string, unknown>>) => {
-    const rest = Object.entries(fields).map(([key, value]) => `${key}=${typeof value === 'string' ? quoted(value) : String(value)}`);
+    const rest = Object.entries(fields).map(
+      ([key, value]) => `${key}=${typeof value === 'string' ? quoted(value) : String(value)}`,
+    );
     destination.write(`${at.padEnd(5)} ${message}${rest.length > 0 ? `  ${rest.join(' ')}` : ''}\n`);
   };
   return {

@@ -4,7 +4,7 @@ import type { Endpoint } from '../core/endpoint.ts';
 import { type Fault, fault } from '../core/fault.ts';
 import type { TrustedPeer, TrustedProxies } from '../core/peer.ts';
 import { type AppPlace, appFor, type Policy } from '../core/policy/compile.ts';
-import type { AuditSink } from '../core/ports.ts';
+import type { AuditSink, MaybePromise } from '../core/ports.ts';
 import type { Result } from '../core/result.ts';
 import type { Unknown } from '../core/target.ts';
 import { first } from '../core/text/header-list.ts';
@@ -22,7 +22,7 @@ export interface House {
   readonly endpoints: readonly MountedEndpoint[];
   /** Portals by canonical host. */
   readonly portals: ReadonlyMap<string, PortalMount>;
-  check(endpoint: Endpoint, wire: Wire, peer: TrustedPeer | undefined): Promise<Reply>;
+  check(endpoint: Endpoint, wire: Wire, peer: TrustedPeer | undefined): MaybePromise<Reply>;
   portal(request: PortalCall): Promise<Reply>;
   door(request: DoorCall): Promise<Reply>;
   /** Judges and forwards, or answers in place of the app. Never rejects for bad input. */
@@ -79,39 +79,46 @@ const BODY_LIMIT = 64 * 1024;
  */
 export function dispatcher(house: () => House, audit: AuditSink): RequestListener {
   return (req, res) => {
-    const current = house();
-    const admitted = admit(req, current.proxies);
-    const done = admitted.ok ? route(current, admitted.value, req, res) : Promise.resolve(refuse(current, admitted.error, req, audit));
-    done.then(
-      (reply) => {
-        if (reply === undefined) return;
-        // The rest of an unread body must not be parsed as the next request.
-        if (!req.complete && hasBody(req)) res.shouldKeepAlive = false;
-        send(res, reply);
-      },
-      (error: unknown) => crash(res, req, error, audit),
-    );
+    const answer = (reply: Reply | undefined) => {
+      if (reply === undefined) return;
+      // The rest of an unread body must not be parsed as the next request.
+      if (!req.complete && hasBody(req)) res.shouldKeepAlive = false;
+      send(res, reply);
+    };
+    try {
+      const current = house();
+      const admitted = admit(req, current.proxies);
+      const reply = admitted.ok
+        ? route(current, admitted.value, req, res)
+        : refuse(current, admitted.error, req, audit);
+      if (reply instanceof Promise) reply.then(answer).catch((error: unknown) => crash(res, req, error, audit));
+      else answer(reply);
+    } catch (error) {
+      crash(res, req, error, audit);
+    }
   };
 }
 
 /** undefined: the face has answered by itself. */
-function route(house: House, a: Admitted, req: IncomingMessage, res: ServerResponse): Promise<Reply | undefined> {
+function route(house: House, a: Admitted, req: IncomingMessage, res: ServerResponse): MaybePromise<Reply | undefined> {
   const { wire, authority, trusted } = a;
   const { host } = authority;
   const { path, query } = split(wire.target);
   const portal = house.portals.get(host);
   const place = portal === undefined ? appFor(house.policy, schemeOf(wire, trusted), host, authority.port) : undefined;
   if (place?.app.app.upstream !== undefined) {
-    return path.startsWith(DOOR) ? door(house, a, place, path, query) : house.proxy({ req, res, wire, peer: trusted }).then(nothing);
+    return path.startsWith(DOOR)
+      ? door(house, a, place, path, query)
+      : house.proxy({ req, res, wire, peer: trusted }).then(nothing);
   }
   const endpoint = house.endpoints.find((e) => isAt(e, path));
   if (endpoint !== undefined) return checked(house, endpoint, wire, trusted);
-  if (path === '/api/health') return Promise.resolve(health(house, wire));
+  if (path === '/api/health') return health(house, wire);
   if (portal !== undefined) return toPortal(house, portal, a, req, path, query);
   if (place !== undefined && path.startsWith(DOOR)) return door(house, a, place, path, query);
   const unknown = place === undefined && house.policy.lookup(host).domain === undefined;
   const f = unknown ? fault('HOST-NOT-PROXIED', `host ${host}`) : fault('NOT-FOUND', `no face at ${path} on ${host}`);
-  return Promise.resolve(house.error(wire, f));
+  return house.error(wire, f);
 }
 
 function nothing(): undefined {
@@ -128,7 +135,7 @@ function isAt(e: MountedEndpoint, path: string): boolean {
   return path === base || (e.takesSubpaths && path.startsWith(base) && path.charCodeAt(base.length) === 0x2f);
 }
 
-async function checked(house: House, e: MountedEndpoint, wire: Wire, peer: TrustedPeer | undefined): Promise<Reply> {
+function checked(house: House, e: MountedEndpoint, wire: Wire, peer: TrustedPeer | undefined): MaybePromise<Reply> {
   if (e.methods !== undefined && !e.methods.includes(wire.method)) {
     return house.error(wire, fault('METHOD-NOT-ALLOWED', wire.method), ['Allow', 'GET, HEAD, OPTIONS']);
   }
@@ -187,14 +194,32 @@ function hasBody(req: IncomingMessage): boolean {
 function refuse(house: House, f: Fault, req: IncomingMessage, audit: AuditSink): Reply {
   const peer = req.socket.remoteAddress ?? 'unix';
   audit.record({ kind: 'fault', fault: f, where: 'listener', peer });
-  const wire: Wire = { method: 'GET', target: '/', headers: req.rawHeaders.slice(0, 200), peer: { kind: 'unix' }, encrypted: false };
+  const wire: Wire = {
+    method: 'GET',
+    target: '/',
+    headers: req.rawHeaders.slice(0, 200),
+    peer: { kind: 'unix' },
+    encrypted: false,
+  };
   return house.error(wire, f, ['Connection', 'close']);
 }
 
 /** The one catch: any throw is a bug, ends here, and is never a 2xx. */
 function crash(res: ServerResponse, req: IncomingMessage, error: unknown, audit: AuditSink): void {
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  audit.record({ kind: 'fault', fault: fault('INTERNAL', detail), where: 'dispatch', peer: req.socket.remoteAddress ?? 'unix' });
-  const headers = ['Content-Type', 'text/plain; charset=utf-8', 'Cache-Control', 'no-store', 'X-Lintel-Error', 'INTERNAL'];
+  audit.record({
+    kind: 'fault',
+    fault: fault('INTERNAL', detail),
+    where: 'dispatch',
+    peer: req.socket.remoteAddress ?? 'unix',
+  });
+  const headers = [
+    'Content-Type',
+    'text/plain; charset=utf-8',
+    'Cache-Control',
+    'no-store',
+    'X-Lintel-Error',
+    'INTERNAL',
+  ];
   send(res, { status: 500, headers, body: 'INTERNAL: Something went wrong here.\n' });
 }

@@ -6,7 +6,12 @@ import type { Duplex } from 'node:stream';
 import { FAULTS, type FaultId } from '../core/fault.ts';
 
 export type Address =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly tls: { readonly cert: string; readonly key: string } | undefined }
+  | {
+      readonly kind: 'tcp';
+      readonly host: string;
+      readonly port: number;
+      readonly tls: { readonly cert: string; readonly key: string } | undefined;
+    }
   | { readonly kind: 'unix'; readonly path: string };
 
 export interface Listening {
@@ -36,7 +41,10 @@ export async function listen(address: Address, handler: RequestListener, refused
   const server: Server =
     tls === undefined
       ? createServer(OPTIONS, handler)
-      : createTlsServer({ ...OPTIONS, cert: readFileSync(tls.cert), key: readFileSync(tls.key), ALPNProtocols: ['http/1.1'] }, handler);
+      : createTlsServer(
+          { ...OPTIONS, cert: readFileSync(tls.cert), key: readFileSync(tls.key), ALPNProtocols: ['http/1.1'] },
+          handler,
+        );
   server.maxHeadersCount = 0; // all of them are seen and counted by admit(), none hidden
   server.timeout = 120_000;
   server.on('checkContinue', handler); // whoever reads the body says 100; an answer without it needs none
@@ -107,7 +115,8 @@ function refuse(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: D
   }
   const id = idOf(error);
   // A browser's spare connection that never sent a byte is no fault of anybody.
-  if (!(id === 'REQUEST-TIMEOUT' && socketBytes(socket) === 0)) refused(id, error.code ?? error.message, peerText(socket));
+  if (!(id === 'REQUEST-TIMEOUT' && socketBytes(socket) === 0))
+    refused(id, error.code ?? error.message, peerText(socket));
   finish(socket, id);
 }
 
@@ -124,13 +133,25 @@ function finish(socket: Duplex, id: FaultId): void {
   const headers = headersFor(id);
   const lines: string[] = [];
   for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
-  socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`, 'latin1');
+  socket.end(
+    `HTTP/1.1 ${status} Refused\r\n${lines.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    'latin1',
+  );
   // Whatever still comes is not read: bytes after a refused request must never become one.
   setTimeout(() => socket.destroy(), 1_000).unref();
 }
 
 function headersFor(id: FaultId): string[] {
-  return ['Content-Type', 'text/plain; charset=utf-8', 'Cache-Control', 'no-store', 'X-Lintel-Error', id, 'Connection', 'close'];
+  return [
+    'Content-Type',
+    'text/plain; charset=utf-8',
+    'Cache-Control',
+    'no-store',
+    'X-Lintel-Error',
+    id,
+    'Connection',
+    'close',
+  ];
 }
 
 function textFor(id: FaultId): string {

@@ -4,6 +4,7 @@ import type { MaybePromise, SessionFilter, SessionStore, SessionSummary } from '
 import type { FoundSecret, HandOver, Secret, SecretKey, Session } from '../core/session.ts';
 import { MAX_SECRETS } from './purpose.ts';
 import { codeOf, explained, openDatabase, SqliteStoreError, transaction, whenFree } from './sqlite-file.ts';
+import { ReadPin } from './sqlite-pin.ts';
 import { cellsOf, foundSecret, handOver, PURPOSE_CODES, SESSION_COLUMNS, session } from './sqlite-rows.ts';
 import { arrays, condition, prepareAll, type Statements, secretValues, sessionValues } from './sqlite-statements.ts';
 
@@ -19,6 +20,7 @@ export class SqliteStore implements SessionStore {
   readonly #relaxed: DatabaseSync;
   readonly #sql: Statements;
   readonly #inode: number;
+  readonly #pin: ReadPin;
 
   constructor(path: string) {
     this.#path = path;
@@ -28,6 +30,7 @@ export class SqliteStore implements SessionStore {
     try {
       this.#sql = prepareAll(main, relaxed);
       this.#inode = statSync(path).ino;
+      this.#pin = new ReadPin(path);
     } catch (error) {
       this.close();
       throw explained(path, error);
@@ -35,6 +38,7 @@ export class SqliteStore implements SessionStore {
   }
 
   find(key: SecretKey): FoundSecret | undefined {
+    this.#pin.noticeRead();
     try {
       return foundSecret(this.#sql.find.get(key));
     } catch (error) {
@@ -123,6 +127,7 @@ export class SqliteStore implements SessionStore {
   }
 
   close(): void {
+    this.#pin?.close();
     for (const db of [this.#relaxed, this.#main]) if (db.isOpen) db.close();
   }
 

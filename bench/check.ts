@@ -1,0 +1,55 @@
+/** Check endpoints: an allow against a bare handler, cached Basic, and what size costs. */
+import { DatabaseSync } from 'node:sqlite';
+import { type Contender, compare, print } from './measure.ts';
+import { asked, bare, site } from './site.ts';
+
+const ROUNDS = 5;
+const SECONDS = 3;
+
+const small = await site('1 app, 1 user, 1 session', {});
+const apps = await site('1,000 apps, 20 of them wildcards', { apps: 1000 });
+const users = await site('100,000 users', { users: 100_000 });
+const sessions = await site('100,000 sessions', { sessions: 100_000 });
+const regexes = await site('100 expressions on the host', { regexes: 100 });
+const same = (await bare()) satisfies Contender;
+const yardstick = { ...same, headers: small.headers };
+const basic = {
+  ...small,
+  name: 'cached Basic',
+  headers: [...asked(), `Authorization: Basic ${Buffer.from(`alice:${small.password}`).toString('base64')}`],
+};
+const wild = {
+  ...apps,
+  name: '… on a host below a wildcard',
+  headers: apps.headers.map((h) => h.replace('app0.', 'x.w7.')),
+};
+
+const version = (database: string) => {
+  const db = new DatabaseSync(database, { readOnly: true });
+  return { read: () => JSON.stringify(db.prepare('PRAGMA data_version').get()), close: () => db.close() };
+};
+const watched = version(small.database);
+const before = watched.read();
+const rows = await compare([yardstick, small, basic, apps, wild, users, sessions, regexes], ROUNDS, SECONDS);
+const wrote = watched.read() === before ? 'none' : 'SOME';
+watched.close();
+
+const of = (name: string) => rows.find((r) => r.name === name)?.ratio ?? Number.NaN;
+const base = of(small.name);
+const table = rows.map((r) => [
+  r.name,
+  `${r.micros.toFixed(1)} µs`,
+  `${r.ratio.toFixed(2)} × bare`,
+  `${(r.ratio / base).toFixed(2)} × smallest`,
+]);
+print(
+  `Forward-auth allow, session cookie in SQLite, four identity headers (CPU a request, ${ROUNDS} rounds of ${SECONDS} s)`,
+  [['', 'CPU', 'against bare', 'against smallest'], ...table],
+);
+print('Against the targets', [
+  ['allow / bare', base.toFixed(2), 'target 1.6'],
+  ['cached Basic / cookie', (of(basic.name) / base).toFixed(2), 'target 1.5'],
+  ...[apps, wild, users, sessions].map((c) => [`${c.name} / smallest`, (of(c.name) / base).toFixed(2), 'target 1.2']),
+  ['store writes on the path', wrote, 'target none'],
+]);
+for (const c of [small, apps, users, sessions, regexes, same]) c.child.kill('SIGKILL');
