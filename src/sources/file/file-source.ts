@@ -71,29 +71,46 @@ function startSource(options: FileSourceOptions, first: Directory, firstStamp: s
   };
 }
 
-interface Reading {
+/** What a user file says, as far as it can be read. */
+export interface Judged {
   /** undefined: there are errors. */
   readonly directory: Directory | undefined;
   readonly problems: readonly UserFileProblem[];
+  /** Of every entry, also those with errors. */
+  readonly names: ReadonlySet<string>;
+}
+
+interface Reading extends Judged {
   /** What the file looked like when it was read. */
   readonly stamp: string;
 }
 
 async function readDirectory(options: FileSourceOptions, before: Directory): Promise<Reading> {
   const stamp = await stampOf(options.path);
-  const sink = new AccountSink(options.checkHash);
   const bytes = await readBytes(options.path);
-  const read = bytes.ok ? await readEntries(bytes.value, sink).catch(unreadable) : err([bytes.error]);
+  if (!bytes.ok) return { directory: undefined, problems: [bytes.error], names: new Set(), stamp };
+  return { ...(await judgeUserFile(bytes.value, options, before)), stamp };
+}
+
+/** Judges the bytes of a user file. Users that are the same in `before` keep their objects. */
+export async function judgeUserFile(
+  bytes: Buffer,
+  options: Pick<FileSourceOptions, 'search' | 'checkHash'>,
+  before = EMPTY,
+): Promise<Judged> {
+  const sink = new AccountSink(options.checkHash);
+  const read = await readEntries(bytes, sink).catch(unreadable);
   if (!read.ok) sink.problems.push(...read.error);
   const directory = await buildDirectory(sink.accounts, options.search, before, (p) => void sink.problems.push(p));
   const isSound = !sink.problems.some((p) => p.severity === 'error');
-  return { directory: isSound ? directory : undefined, problems: shortened(sink.problems), stamp };
+  return { directory: isSound ? directory : undefined, problems: shortened(sink.problems), names: sink.names };
 }
 
 class AccountSink implements Sink {
   readonly #checkHash: CheckHash;
   accounts: Account[] = [];
   problems: UserFileProblem[] = [];
+  names = new Set<string>();
 
   constructor(checkHash: CheckHash) {
     this.#checkHash = checkHash;
@@ -102,9 +119,11 @@ class AccountSink implements Sink {
   begin(): void {
     this.accounts = [];
     this.problems = [];
+    this.names = new Set();
   }
 
   user(entry: Pair): void {
+    this.names.add(entry.key.text);
     const account = readAccount(entry, this.#checkHash, (problem) => void this.problems.push(problem));
     if (account !== undefined) this.accounts.push(account);
   }
@@ -126,7 +145,8 @@ function otherKey(key: string, line: number): UserFileProblem {
     : { severity: 'warning', line, column: 1, message: `${quoted(key)} is not known here; it is ignored.` };
 }
 
-async function readBytes(path: string): Promise<Result<Buffer, UserFileProblem>> {
+/** The bytes of the file, or why there are none. */
+export async function readBytes(path: string): Promise<Result<Buffer, UserFileProblem>> {
   try {
     return ok(await readFile(path));
   } catch (error) {

@@ -1,0 +1,11 @@
+/** What the actions of `lintel users` take. */
+export interface AccountOptions {
+  readonly config?: string[];
+  readonly file?: string;
+  readonly 'display-name'?: string;
+  readonly email?: string[];
+  readonly group?: string[];
+  readonly 'password-stdin'?: boolean;
+  readonly verify?: string;
+  readonly json?: boolean;
+}

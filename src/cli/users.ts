@@ -1,0 +1,111 @@
+import { parseArgs } from 'node:util';
+import { oneOf, suggest } from '../config/suggest.ts';
+import { changeAccount } from './accounts/change.ts';
+import { hashCommand } from './accounts/hash-command.ts';
+import { listAccounts } from './accounts/list.ts';
+import type { AccountOptions } from './accounts/options.ts';
+import { findUserFile } from './accounts/user-file.ts';
+import type { Command, Io } from './command.ts';
+import { printable } from './terminal.ts';
+
+const HELP = `lintel users list         --config FILE … [--json]
+lintel users add NAME     --config FILE … [--display-name TEXT] [--email ADDRESS …] [--group GROUP …] [--password-stdin]
+lintel users set NAME     --config FILE … [--display-name TEXT] [--email ADDRESS …] [--group GROUP …]
+lintel users passwd NAME  --config FILE … [--password-stdin]
+lintel users disable NAME · enable NAME   --config FILE …
+lintel users hash [PASSWORD] [--verify HASH]
+
+  Changes the user file and leaves its comments and order alone. A running Lintel picks changes up by itself.
+  A changed password, or a disabled account, ends the sessions of that account on their next request.
+
+  --config FILE       the configuration, whose users: names the user file
+  --file PATH         the user file itself, without a configuration
+  --display-name TEXT what people call this person; add takes the name when it is not given
+  --email ADDRESS     may be given more than once, the first is the primary one; "" for none
+  --group GROUP       may be given more than once; set replaces all groups, "" for none
+  --password-stdin    takes the password from standard input; else add and passwd make one and show it once
+  --verify HASH       hash: tells whether the password belongs to this hash; the exit code is 1 when not
+  --json              for machines
+
+  Without PASSWORD, hash reads standard input: words on a command line can be seen by everybody on the machine.
+
+Example
+  lintel users add alice --display-name "Alice Adams" --group admins --config /etc/lintel/lintel.yml
+`;
+
+export const users: Command = {
+  name: 'users',
+  summary: 'lists, adds and changes accounts; makes password hashes',
+  help: HELP,
+  async run(args, io) {
+    const [action = '', ...rest] = args;
+    const { values, positionals } = parseArgs({ args: rest, allowPositionals: true, options: OPTIONS });
+    const options: AccountOptions = values;
+    const [name, ...more] = positionals;
+    const wrong = usage(action, name, more, options);
+    if (wrong !== undefined) return refuse(io, wrong);
+    if (action === 'hash') return hashCommand(name, options, io);
+    const file = await findUserFile(options, io);
+    if (!file.ok) {
+      io.err(file.error);
+      return 2;
+    }
+    if (action === 'list' || name === undefined) return listAccounts(file.value, options, io);
+    return changeAccount(action, name, file.value, options, io);
+  },
+};
+
+const OPTIONS = {
+  config: { type: 'string', multiple: true },
+  file: { type: 'string' },
+  'display-name': { type: 'string' },
+  email: { type: 'string', multiple: true },
+  group: { type: 'string', multiple: true },
+  'password-stdin': { type: 'boolean' },
+  verify: { type: 'string' },
+  json: { type: 'boolean' },
+} as const;
+
+/** Which options each action takes beside --json. */
+const TAKES: ReadonlyMap<string, readonly (keyof AccountOptions)[]> = new Map([
+  ['list', ['config', 'file']],
+  ['add', ['config', 'file', 'display-name', 'email', 'group', 'password-stdin']],
+  ['set', ['config', 'file', 'display-name', 'email', 'group']],
+  ['passwd', ['config', 'file', 'password-stdin']],
+  ['disable', ['config', 'file']],
+  ['enable', ['config', 'file']],
+  ['hash', ['verify']],
+]);
+
+function usage(
+  action: string,
+  name: string | undefined,
+  more: readonly string[],
+  options: AccountOptions,
+): string | undefined {
+  const takes = TAKES.get(action);
+  if (takes === undefined) return unknownAction(action);
+  const stray = Object.keys(OPTIONS).find(
+    (key) => key in options && key !== 'json' && !takes.some((taken) => taken === key),
+  );
+  if (stray !== undefined) return `${action} does not take --${stray}.`;
+  if (more.length > 0) return `"${printable(more[0] ?? '')}" is one word too many.`;
+  if (action === 'hash') return undefined;
+  if ((options.config === undefined) === (options.file === undefined)) {
+    return 'name the configuration with --config FILE, or the user file with --file PATH.';
+  }
+  if (action === 'list') return name === undefined ? undefined : 'list takes no name.';
+  return name === undefined ? `${action} needs the name of an account.` : undefined;
+}
+
+function unknownAction(action: string): string {
+  const actions = [...TAKES.keys()];
+  if (action === '' || action.startsWith('-')) return `say ${oneOf(actions)}.`;
+  const near = suggest(action, actions);
+  return `there is no "${printable(action)}".${near === undefined ? '' : ` Did you mean ${near}?`}`;
+}
+
+function refuse(io: Io, said: string): number {
+  io.err(`lintel users: ${said} Run "lintel users --help" for what it takes.\n`);
+  return 2;
+}
