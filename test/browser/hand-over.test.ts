@@ -140,4 +140,23 @@ suite('hand-over behind nginx', { skip: missing('nginx', 'chromium') }, () => {
     await page.getByLabel('Username').waitFor();
     await context.close();
   });
+
+  // Last, because the address is throttled afterwards.
+  test('wrong passwords in a row end on a page that says how long to wait', async () => {
+    const context = await newContext(browser);
+    const page = await context.newPage();
+    await page.goto(`${APP}/deep`);
+    const statuses: number[] = [];
+    page.on('response', (r) => r.request().method() === 'POST' && statuses.push(r.status()));
+    for (let i = 0; i < 8 && statuses.at(-1) !== 429; i++) {
+      await fillSignIn(page, 'carol', `guess ${i}`);
+      await page.getByText(/do not match|THROTTLED/).waitFor();
+    }
+    equal(statuses.at(-1), 429, statuses.join());
+    deepEqual([...new Set(statuses)], [401, 429]);
+    match((await page.locator('main').textContent()) ?? '', /Wait \d+ (?:minutes?|seconds?)/);
+    await page.getByRole('link', { name: 'Back to sign-in' }).click();
+    match((await page.locator('.going').textContent()) ?? '', /app\.example\.com/);
+    await context.close();
+  });
 });
