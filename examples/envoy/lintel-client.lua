@@ -2,7 +2,8 @@
 
 -- Beginnings of names: ours, those of other sign-in products, other ways to name the target or the method.
 local FOREIGN = {
-  "remote-", "x-remote-", "x-authentik-", "x-auth-", "x-webauth-", "x-pomerium-", "x-identity-", "cf-access-",
+  "remote-", "x-remote-", "x-authentik-", "x-auth-request-", "x-auth-user", "x-webauth-", "x-pomerium-", "x-identity-",
+  "cf-access-",
   "forwarded", "x-forwarded-", "x-original-", "x-rewrite-", "x-real-ip", "x-http-method", "x-method-override",
   "x-envoy-original-",
 }

@@ -4,13 +4,16 @@
 
 local LINTEL = "http://127.0.0.1:9091"
 local CHECK = LINTEL .. "/api/authz/forward-auth"
+-- Milliseconds for one try; HAProxy makes three.
+local TIMEOUT = 6000
 
 -- Every identity header that Lintel writes. A name that is missing here would reach the app as the client sent it.
 local OWNED = { "remote-user", "remote-groups", "remote-name", "remote-email" }
 
 -- Beginnings of names that no client may send: other sign-in products, other ways to name the target or the method.
 local FOREIGN = {
-  "remote-", "x-remote-", "x-authentik-", "x-auth-", "x-webauth-", "x-pomerium-", "x-identity-", "cf-access-",
+  "remote-", "x-remote-", "x-authentik-", "x-auth-request-", "x-auth-user", "x-webauth-", "x-pomerium-", "x-identity-",
+  "cf-access-",
   "forwarded", "x-forwarded-", "x-original-", "x-rewrite-", "x-real-ip", "x-http-method", "x-method-override",
 }
 
@@ -98,7 +101,7 @@ end
 
 core.register_action("lintel_check", { "http-req" }, function(txn)
   local headers = txn.http:req_get_headers()
-  local answer = core.httpclient():get({ url = CHECK, headers = question(txn, headers), timeout = 20000 })
+  local answer = core.httpclient():get({ url = CHECK, headers = question(txn, headers), timeout = TIMEOUT })
   if not answer or not answer.status or answer.status < 200 then return unavailable(txn) end
   if answer.status ~= 200 then return refuse(txn, answer.status, answer.headers, answer.body or "") end
 
