@@ -1,0 +1,129 @@
+/**
+ * A disk that takes no more: whoever is signed in stays so, a sign-in says what is wrong with an id, a touch that fails
+ * is counted, and when there is room again everything goes on without a restart.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, closeSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { headerOf } from '../black-box/raw.ts';
+import { check, gateCookie, makeSite, metric, type Server, type Site, signIn, startServer } from './server.ts';
+
+/** Runs what was added last first, each whatever became of the others: the server ends before its disk goes. */
+function undoing(t: TestContext): (undo: () => unknown) => void {
+  const all: (() => unknown)[] = [];
+  t.after(async () => {
+    for (const undo of all.reverse()) {
+      try {
+        await undo();
+      } catch (error) {
+        t.diagnostic(String(error));
+      }
+    }
+  });
+  return (undo) => all.push(undo);
+}
+
+async function site(later: Later, idle?: string): Promise<Site> {
+  const dir = mkdtempSync(join(tmpdir(), 'lintel-refused-'));
+  later(() => rmSync(dir, { recursive: true, force: true }));
+  return makeSite(dir, 'sqlite', idle);
+}
+
+async function started(later: Later, at: Site, wrapper?: readonly string[]): Promise<Server> {
+  const server = await startServer(at, wrapper);
+  later(() => server.end('SIGKILL'));
+  return server;
+}
+
+type Later = ReturnType<typeof undoing>;
+
+async function signedIn(server: Server): Promise<string> {
+  const cookie = gateCookie(await signIn(server));
+  assert.ok(cookie, server.output());
+  return cookie;
+}
+
+/** The sign-in is refused with the id, and the log says which file and why. */
+async function assertRefused(server: Server, why: RegExp): Promise<void> {
+  const reply = await signIn(server);
+  assert.equal(gateCookie(reply), undefined);
+  assert.ok(reply.status >= 500, String(reply.status));
+  assert.equal(headerOf(reply, 'x-lintel-error') ?? reply.body, 'STORE-WRITE');
+  assert.match(server.output(), /STORE-WRITE/);
+  assert.match(server.output(), why);
+}
+
+const mountable = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', tmpdir()]).status === 0;
+
+test('a full disk', { timeout: 60_000, skip: !mountable && 'mounting a small file system needs root' }, async (t) => {
+  const later = undoing(t);
+  const at = await site(later);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k,mode=700', 'none', at.data]);
+  later(() => execFileSync('umount', ['-l', at.data]));
+  const server = await started(later, at);
+  const cookie = await signedIn(server);
+  fill(join(at.data, 'ballast'));
+  await assertRefused(server, /lintel\.db is full: free some space on its disk/);
+  assert.equal(await check(server, cookie), 200);
+  rmSync(join(at.data, 'ballast'));
+  assert.equal(await check(server, await signedIn(server)), 200, 'room again');
+  assert.equal(await check(server, cookie), 200);
+});
+
+/** Writes until the file system has no byte left. */
+function fill(path: string): void {
+  const file = openSync(path, 'w');
+  try {
+    for (const size of [65_536, 4_096, 1]) writeAsMuchAsFits(file, Buffer.alloc(size));
+  } finally {
+    closeSync(file);
+  }
+}
+
+function writeAsMuchAsFits(file: number, bytes: Buffer): void {
+  try {
+    for (;;) writeSync(file, bytes);
+  } catch (error) {
+    assert.match(String(error), /ENOSPC/);
+  }
+}
+
+test('no file may grow, and touches are due', async (t) => {
+  const later = undoing(t);
+  const at = await site(later, '10s');
+  const server = await started(later, at);
+  const cookie = await signedIn(server);
+  const limit = (bytes: number | 'unlimited') =>
+    execFileSync('prlimit', ['--pid', String(server.process.pid), `--fsize=${bytes}:`]);
+  limit(1);
+  await assertRefused(server, /lintel\.db cannot be read or written: check the disk/);
+  assert.equal(await metric(at, 'lintel_touch_failures_total'), 0);
+  await delay(1_050);
+  assert.equal(await check(server, cookie), 200);
+  assert.ok((await metric(at, 'lintel_touch_failures_total')) >= 1);
+  limit('unlimited');
+  assert.equal(await check(server, await signedIn(server)), 200, 'room again');
+  assert.equal(await check(server, cookie), 200);
+});
+
+test('started on a read-only database', async (t) => {
+  const later = undoing(t);
+  const at = await site(later, '10s');
+  const first = await started(later, at);
+  const cookie = await signedIn(first);
+  await first.end('SIGTERM');
+  const database = join(at.data, 'lintel.db');
+  chmodSync(database, 0o400);
+  // Root may write what it likes as long as it has its capabilities.
+  const wrapper = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] : [];
+  const server = await started(later, at, wrapper);
+  await delay(1_050);
+  assert.equal(await check(server, cookie), 200);
+  await assertRefused(server, /lintel\.db is read-only: let Lintel write the file and its directory/);
+  assert.ok((await metric(at, 'lintel_touch_failures_total')) >= 1);
+  assert.equal(statSync(database).mode & 0o777, 0o400);
+});

@@ -1,0 +1,117 @@
+/** A `lintel serve` whose own process can be killed, and started again on what it left. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { freePort, ROOT, usersFile } from '../black-box/lintel.ts';
+import { type Address, ask, type Reply, valuesOf } from '../black-box/raw.ts';
+
+const PORTAL = 'auth.example.test';
+const APP = 'app.example.test';
+export const PASSWORD = 'correct horse';
+
+export interface Site {
+  readonly dir: string;
+  /** Folder of lintel.db. */
+  readonly data: string;
+  readonly config: string;
+  readonly port: number;
+  readonly metricsPort: number;
+}
+
+export interface Server extends Address {
+  /** Of the server itself, not of a launcher. */
+  readonly process: ChildProcess;
+  readonly site: Site;
+  output(): string;
+  /** Ends it with the signal and resolves when it is gone. */
+  end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>;
+}
+
+/** Configuration, one account and free ports. `idle` decides how soon a touch is due: a tenth of it. */
+export async function makeSite(dir: string, storage: 'sqlite' | 'memory', idle = '1h'): Promise<Site> {
+  const [port, metricsPort] = [await freePort(), await freePort()];
+  const data = join(dir, 'data');
+  mkdirSync(data);
+  const config = join(dir, 'lintel.yml');
+  const settings = {
+    listen: [`127.0.0.1:${port}`],
+    metrics: `127.0.0.1:${metricsPort}`,
+    trusted_proxies: ['127.0.0.1'],
+    portal: `https://${PORTAL}`,
+    storage: storage === 'memory' ? 'memory:' : `sqlite:${join(data, 'lintel.db')}`,
+    users: `file:${join(dir, 'users.yml')}`,
+    log: { level: 'info', format: 'json' },
+    session: { idle, lifetime: '12h', remember_me: '30d' },
+    domains: [{ domain: 'example.test', portal: `https://${PORTAL}`, cookie: 'gate' }],
+    apps: { app: { url: `https://${APP}`, access: [{ allow: 'signed_in' }] } },
+  };
+  writeFileSync(config, JSON.stringify(settings, undefined, 1));
+  writeFileSync(join(dir, 'users.yml'), usersFile({ alice: { password: PASSWORD, displayname: 'Alice' } }));
+  return { dir, data, config, port, metricsPort };
+}
+
+/** Starts the server, by way of `wrapper` when given (a command that runs the rest of its arguments). */
+export async function startServer(site: Site, wrapper: readonly string[] = []): Promise<Server> {
+  const [command = '', ...args] = [...wrapper, process.execPath, join(ROOT, 'src', 'main.ts')];
+  const child = spawn(command, [...args, 'serve', '--config', site.config], {
+    cwd: site.dir,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NO_COLOR: '1', RUNTIME_DIRECTORY: join(site.dir, 'run') },
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
+  const gone = once(child, 'exit');
+  const end = async (signal: 'SIGKILL' | 'SIGTERM') => {
+    child.kill(signal);
+    if (child.exitCode === null && child.signalCode === null) await gone;
+  };
+  const server: Server = { host: '127.0.0.1', port: site.port, process: child, site, output: () => output, end };
+  for (let i = 0; i < 400; i += 1) {
+    if (child.exitCode !== null || child.signalCode !== null) break;
+    if (await isHealthy(server)) return server;
+    await delay(40);
+  }
+  await end('SIGKILL');
+  throw new Error(`lintel serve did not become healthy:\n${output}`);
+}
+
+function isHealthy(server: Address): Promise<boolean> {
+  return ask(server, { target: '/api/health', headers: [`Host: ${PORTAL}`, 'Connection: close'] }).then(
+    (reply) => reply.status === 200,
+    () => false,
+  );
+}
+
+/** POST /api/firstfactor as the portal's own page sends it. */
+export function signIn(server: Address): Promise<Reply> {
+  const body = JSON.stringify({ username: 'alice', password: PASSWORD });
+  const headers = ['Content-Type: application/json', `Content-Length: ${body.length}`, `Origin: https://${PORTAL}`];
+  return ask(server, { method: 'POST', target: '/api/firstfactor', headers: [...forwarded(PORTAL), ...headers], body });
+}
+
+/** The value of the cookie that opens the apps of the domain; undefined when the answer is no sign-in. */
+export function gateCookie(reply: Reply): string | undefined {
+  const line = valuesOf(reply, 'set-cookie').find((text) => text.startsWith('gate='));
+  return reply.status === 200 ? line?.slice('gate='.length).split(';', 1)[0] : undefined;
+}
+
+/** Asks the gate about the app with this cookie: 200 for somebody signed in, 401 or 302 for nobody. */
+export async function check(server: Address, cookie: string): Promise<number> {
+  const uri = ['X-Forwarded-Method: GET', 'X-Forwarded-Uri: /', `Cookie: gate=${cookie}`];
+  const request = { target: '/api/authz/forward-auth', headers: [...forwarded(APP), ...uri] };
+  return (await ask(server, request)).status;
+}
+
+function forwarded(host: string): string[] {
+  return [`Host: ${host}`, 'Connection: close', 'X-Forwarded-Proto: https', `X-Forwarded-Host: ${host}`];
+}
+
+/** The value of a counter on the metrics listener, its labels summed. */
+export async function metric(site: Site, name: string): Promise<number> {
+  const request = { target: '/metrics', headers: ['Host: localhost', 'Connection: close'] };
+  const { body } = await ask({ host: '127.0.0.1', port: site.metricsPort }, request);
+  const lines = body.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+}

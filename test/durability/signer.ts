@@ -1,0 +1,12 @@
+/** Opens sessions in the database named on the command line, and prints the id of each one that is acknowledged. */
+import { SqliteStore } from '../../src/stores/sqlite.ts';
+import { appSecret, portalSecret, sessionOf } from '../../src/stores/store.contract.ts';
+
+const [path = '', prefix = '', count = '1000'] = process.argv.slice(2);
+const store = new SqliteStore(path);
+for (let i = 0; i < Number(count); i += 1) {
+  const id = `${prefix}-${i}`;
+  await store.open(sessionOf(id), [portalSecret(`${id} portal`), appSecret(`${id} app`)]);
+  await new Promise((written) => process.stdout.write(`${id}\n`, written));
+}
+store.close();
