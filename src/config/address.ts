@@ -140,6 +140,6 @@ function bindHost(text: string): string | undefined {
   if (text === '' || text === '*') return '::';
   const bare = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text;
   if (bare.includes(':')) return parseIp(bare) === undefined || bare === text ? undefined : bare;
-  const authority = parseAuthority(bare);
+  const authority = bare === text ? parseAuthority(bare) : undefined;
   return authority?.port === undefined ? authority?.host : undefined;
 }

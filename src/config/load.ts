@@ -38,7 +38,9 @@ export async function loadConfig(files: readonly string[], env: Environment, cwd
     soFar.every((p) => p.severity === 'warning'),
     scope,
   );
-  const all = inOrder([...layers.problems, ...problems, ...scope.problems], files).map(withoutSecrets(layers.tree));
+  // What could not even be read needs no second sentence about its value.
+  const found = [...problems, ...scope.problems].filter((p) => !layers.problems.some((l) => isAt(l, p)));
+  const all = inOrder([...layers.problems, ...found], files).map(withoutSecrets(layers.tree));
   if (all.some((p) => p.severity === 'error')) return { ok: false, problems: all };
   return { ok: true, settings: { ...settings, watch: [...layers.files, ...scope.files] }, warnings: all };
 }
@@ -108,5 +110,9 @@ function secretsIn(node: Node): string[] {
 }
 
 function isSame(a: Problem, b: Problem): boolean {
-  return a.file === b.file && a.line === b.line && a.column === b.column && a.message === b.message;
+  return isAt(a, b) && a.message === b.message;
+}
+
+function isAt(a: Problem, b: Problem): boolean {
+  return a.file === b.file && a.line === b.line && a.column === b.column;
 }

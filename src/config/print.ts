@@ -49,18 +49,22 @@ function itemLines(item: Node, indent: string): PrintedLine[] {
   return [{ ...first, text: `${indent}- ${first.text.slice(indent.length + 2)}` }, ...rest];
 }
 
-/** The node on one line where it fits there: scalars, lists of them, and small maps inside lists (rules). */
+/** The node on one line where it fits there: scalars, lists of them, and lists of lists of anything. */
 function inlined(node: Node): string | undefined {
+  if (node.kind === 'map') return node.entries.size === 0 ? '{}' : undefined;
+  if (node.kind === 'list' && node.items.some((item) => item.kind === 'map')) return undefined;
+  const text = flow(node);
+  return node.kind === 'scalar' || text.length <= INLINE ? text : undefined;
+}
+
+function flow(node: Node): string {
   switch (node.kind) {
     case 'scalar':
       return scalarText(node);
-    case 'list': {
-      const items = node.items.map((item) => (item.kind === 'map' ? undefined : inlined(item)));
-      const text = `[${items.join(', ')}]`;
-      return items.every((i) => i !== undefined) && text.length <= INLINE ? text : undefined;
-    }
+    case 'list':
+      return `[${node.items.map(flow).join(', ')}]`;
     case 'map':
-      return node.entries.size === 0 ? '{}' : undefined;
+      return `{${[...node.entries].map(([key, entry]) => `${plainKey(key)}: ${flow(entry.node)}`).join(', ')}}`;
     default:
       return node satisfies never;
   }

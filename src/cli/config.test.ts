@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { loadConfig } from '../config/load.ts';
+import { config } from './config.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'lintel-config-cli-'));
+
+function file(name: string, text: string): string {
+  writeFileSync(join(directory, name), text);
+  return join(directory, name);
+}
+
+/** Runs the command as in `directory`, so that places are short. */
+async function run(args: readonly string[], env: Record<string, string> = {}, colour = false) {
+  const [out, err]: [string[], string[]] = [[], []];
+  const io = {
+    out: (text: string) => void out.push(text),
+    err: (text: string) => void err.push(text),
+    env,
+    colour,
+    stdin: async () => '',
+  };
+  const code = await config.run(args, io);
+  const short = (texts: string[]) => texts.join('').replaceAll(`${directory}/`, '');
+  return { code, out: short(out), err: short(err) };
+}
+
+const GOOD = file(
+  'lintel.yml',
+  `portal: https://auth.x.org
+trusted_proxies: [127.0.0.1, unix]
+storage: \${file:storage.txt}
+session: {idle: 5m}
+apps:
+  wiki:
+    url: [https://wiki.x.org, https://*.wiki.x.org]
+    headers: {user: X-User, groups: {name: X-Groups, separator: "|"}}
+    access:
+      - {methods: [GET], paths: /public, allow: everyone}
+      - {query: [[{key: a, value: 1}]], allow: [user:alice, group:staff]}
+`,
+);
+file('storage.txt', 'memory:\n');
+
+test('print shows what is in force and where it comes from', async () => {
+  const { code, out } = await run(['print', '--config', GOOD], { LINTEL_LOG_LEVEL: 'debug' });
+  assert.equal(code, 0);
+  assert.equal(
+    out,
+    `listen: [127.0.0.1:9091]                             # default
+trusted_proxies: [127.0.0.1, unix]                   # lintel.yml:2
+portal: https://auth.x.org                           # lintel.yml:1
+storage: "********"                                  # lintel.yml:3
+session:
+  idle: 5m                                           # lintel.yml:4
+  lifetime: 12h                                      # default
+  remember_me: 30d                                   # default
+domains: []                                          # default
+networks: {}                                         # default
+apps:
+  wiki:
+    url: [https://wiki.x.org, https://*.wiki.x.org]  # lintel.yml:7
+    headers:
+      user: X-User                                   # lintel.yml:8
+      groups:
+        name: X-Groups                               # lintel.yml:8
+        separator: "|"                               # lintel.yml:8
+    access:
+      - methods: [GET]                               # lintel.yml:10
+        paths: /public                               # lintel.yml:10
+        allow: everyone                              # lintel.yml:10
+      - query: [[{key: a, value: 1}]]                # lintel.yml:11
+        allow: [user:alice, group:staff]             # lintel.yml:11
+policy:
+  default: deny                                      # default
+  rules: []                                          # default
+endpoints: {}                                        # default
+metrics: 127.0.0.1:9959                              # default
+log:
+  level: debug                                       # LINTEL_LOG_LEVEL
+  format: auto                                       # default
+basic_cache: 60s                                     # default
+throttle:
+  max_retries: 3                                     # default
+  find_time: 2m                                      # default
+  ban_time: 5m                                       # default
+upstream_timeout: 60s                                # default
+`,
+  );
+});
+
+test('what print shows loads again to the same', async () => {
+  const { out } = await run(['print', '--config', GOOD]);
+  const again = file('again.yml', out.replace('"********"', '"memory:"'));
+  const [first, second] = [await loadConfig([GOOD], {}), await loadConfig([again], {})];
+  assert.ok(first.ok && second.ok, JSON.stringify(second));
+  const plain = (s: typeof first) =>
+    JSON.stringify(s.ok && { ...s.settings, watch: [] }).replace(/"place":\{[^}]*\}/g, '');
+  assert.equal(plain(second), plain(first));
+});
+
+test('print for machines: values and origins by JSON Pointer', async () => {
+  const { code, out } = await run(['print', '--json', '--config', GOOD], { LINTEL_APPS_WIKI_TITLE: 'The wiki' });
+  const printed = JSON.parse(out);
+  assert.equal(code, 0);
+  assert.equal(printed.config.storage, '********');
+  assert.equal(printed.config.apps.wiki.title, 'The wiki');
+  assert.equal(printed.origins['/apps/wiki/title'], 'LINTEL_APPS_WIKI_TITLE');
+  assert.equal(printed.origins['/apps/wiki/access/1/allow/0'], 'lintel.yml:11');
+  assert.equal(printed.origins['/session/lifetime'], 'default');
+});
+
+test('check: good', async () => {
+  const { code, out } = await run(['check', '--config', GOOD]);
+  assert.equal(code, 0);
+  assert.equal(out, 'Good: 1 app, 2 rules.\nRun it with lintel serve --config lintel.yml\n');
+});
+
+const BAD = file('bad.yml', 'listn: x\napps: {a: {url: https://a.x.org}}\n');
+
+test('check: every problem, where, why and what to do', async () => {
+  const { code, out } = await run(['check', '--config', BAD], { LINTEL_LOG_LEVL: 'x' });
+  assert.equal(code, 2);
+  assert.equal(
+    out,
+    `bad.yml:1:1 error
+  The key listn is unknown here.
+  Did you mean listen?
+
+bad.yml:2:11 warning
+  app a has no access rules.
+  Add access: [{allow: signed_in}], unless policy.rules covers it.
+
+LINTEL_LOG_LEVL warning
+  LINTEL_LOG_LEVL is no key of the configuration.
+  Did you mean LINTEL_LOG_LEVEL?
+
+1 error and 2 warnings.
+`,
+  );
+});
+
+test('check for machines', async () => {
+  const { code, out } = await run(['check', '--json', '--config', BAD]);
+  const checked = JSON.parse(out);
+  assert.equal(code, 2);
+  assert.equal(checked.ok, false);
+  assert.deepEqual(checked.problems[0], {
+    file: 'bad.yml',
+    line: 1,
+    column: 1,
+    severity: 'error',
+    message: 'The key listn is unknown here.',
+    hint: 'Did you mean listen?',
+  });
+});
+
+test('check: a warning counts only where it is asked to', async () => {
+  const doubtful = file('doubtful.yml', 'apps: {a: {url: https://a.x.org}}');
+  assert.equal((await run(['check', '--config', doubtful])).code, 0);
+  assert.equal((await run(['check', '--strict', '--config', doubtful])).code, 1);
+});
+
+test('print of a broken configuration is a list of what is broken', async () => {
+  const { code, out, err } = await run(['print', '--config', BAD]);
+  assert.equal(code, 2);
+  assert.equal(out, '');
+  assert.match(err, /bad\.yml:1:1 error[\s\S]*not in force: 1 error and 1 warning\.\n$/);
+});
+
+test('schema is JSON Schema that knows the keys', async () => {
+  const { code, out } = await run(['schema']);
+  const schema = JSON.parse(out);
+  assert.equal(code, 0);
+  assert.equal(schema.$schema, 'https://json-schema.org/draft/2020-12/schema');
+  assert.equal(schema.additionalProperties, false);
+  assert.equal(typeof schema.properties.apps.additionalProperties.properties.url.description, 'string');
+});
+
+test('text from a file cannot act on the terminal', async () => {
+  const evil = file('evil.yml', 'portal: "\\e[2Jx"');
+  const { out } = await run(['check', '--config', evil]);
+  assert.ok(!out.includes('\u001b') && out.includes('\\u001b'));
+});
+
+test('colour only where there is a terminal', async () => {
+  assert.ok((await run(['check', '--config', BAD], {}, true)).out.includes('\u001b['));
+  assert.ok(!(await run(['check', '--config', BAD])).out.includes('\u001b['));
+});
+
+for (const [args, says] of [
+  [[], /say check, print or schema/],
+  [['chek', '--config', 'x'], /Did you mean check/],
+  [['check'], /name a file with --config/],
+  [['check', 'lintel.yml'], /one word too many/],
+] as const) {
+  test(`usage: config ${args.join(' ')}`, async () => {
+    const { code, err } = await run(args);
+    assert.equal(code, 2);
+    assert.match(err, says);
+  });
+}

@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { parseAppUrl, parseHostPattern, parseListen, parsePortal, parseUpstream, readListen } from './address.ts';
+import { formatDuration, parseDuration } from './duration.ts';
+import { parsePathPattern } from './path-pattern.ts';
+import { distance, oneOf, suggest } from './suggest.ts';
+
+test('durations', () => {
+  const good: readonly [string | number, number][] = [
+    ['30s', 30_000],
+    ['5m', 300_000],
+    ['1h', 3_600_000],
+    ['1h30m', 5_400_000],
+    ['30d', 2_592_000_000],
+    ['2w', 1_209_600_000],
+    ['250ms', 250],
+    ['1.5h', 5_400_000],
+    [90, 90_000],
+    ['90', 90_000],
+    [0, 0],
+  ];
+  for (const [text, ms] of good) assert.equal(parseDuration(text), ms, String(text));
+  for (const text of ['', '5', 'm', '5 m', '-5m', '5m-', '1y', '1M', '5mm', '1e3', '11y', '4000d', Number.NaN, -1]) {
+    if (text !== '5') assert.equal(parseDuration(text), undefined, String(text));
+  }
+});
+
+test('a duration is written as it is read', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 1e11 }), (ms) => assert.equal(parseDuration(formatDuration(ms)), ms)),
+  );
+  assert.equal(formatDuration(5_400_000), '1h30m');
+});
+
+test('edit distance', () => {
+  for (const [a, b, d] of [
+    ['', 'abc', 3],
+    ['listn', 'listen', 1],
+    ['hsots', 'hosts', 1],
+    ['abc', 'abc', 0],
+    ['abc', 'xyz', 3],
+  ] as const) {
+    assert.equal(distance(a, b), d);
+    assert.equal(distance(b, a), d);
+  }
+});
+
+test('suggestions are near, or none', () => {
+  const keys = ['listen', 'trusted_proxies', 'portal', 'storage', 'users'];
+  assert.equal(suggest('lisen', keys), 'listen');
+  assert.equal(suggest('trustedProxies', keys), 'trusted_proxies');
+  assert.equal(suggest('TRUSTED-PROXYS', keys), 'trusted_proxies');
+  assert.equal(suggest('banana', keys), undefined);
+  assert.equal(oneOf(['a', 'b', 'c']), 'a, b or c');
+});
+
+/** Text of a path pattern, what it matches, what it does not. */
+const PATHS: readonly [string, readonly string[], readonly string[]][] = [
+  ['/', ['/', '/a', '/a/b'], []],
+  ['/api', ['/api', '/api/', '/api/x'], ['/apix', '/API', '/', '/x/api']],
+  ['/api/', ['/api/', '/api/x'], ['/api', '/apix/']],
+  ['/a/*', ['/a/b', '/a/'], ['/a', '/a/b/c', '/b/a']],
+  ['/a/*.css', ['/a/x.css', '/a/.css'], ['/a/x.css/y', '/a/b/x.css', '/a/x.csss']],
+  ['/a/x*y*z', ['/a/xyz', '/a/x1y2z', '/a/xyyz'], ['/a/xz', '/a/xzy', '/a/xy']],
+  ['/a/xx*xx', ['/a/xxxx', '/a/xx1xx'], ['/a/xxx']],
+  ['/a/**', ['/a/', '/a/b', '/a/b/c'], ['/a', '/ab']],
+  ['/**', ['/', '/a', '/a/b'], []],
+  ['/a/**/z', ['/a/z', '/a/b/z', '/a/b/c/z', '/a/z/z'], ['/a', '/z', '/a/b', '/a/z/']],
+  ['/a/**/m/**/z', ['/a/m/z', '/a/1/m/2/3/z', '/a/m/m/z'], ['/a/z', '/a/1/z', '/a/m']],
+  ['/a/**/b*/c', ['/a/b/c', '/a/bc/b1/c'], ['/a/b/d']],
+  ['/a%2Fb', ['/a%2Fb'], ['/a/b']],
+];
+for (const [source, yes, no] of PATHS) {
+  test(`path ${source}`, () => {
+    const pattern = parsePathPattern(source);
+    assert.ok(pattern.ok);
+    for (const path of yes) assert.equal(pattern.value.test(path), true, path);
+    for (const path of no) assert.equal(pattern.value.test(path), false, path);
+  });
+}
+
+test('globs agree with a regular expression that says the same', () => {
+  const part = fc.constantFrom('a', 'b', '*', '**', 'a*', '*b', 'a*b');
+  const path = fc.array(fc.constantFrom('a', 'b', 'ab', 'aab', ''), { minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(fc.array(part, { minLength: 1, maxLength: 5 }), fc.array(path, { minLength: 5 }), (parts, paths) => {
+      const pattern = parsePathPattern(`/${parts.join('/')}`);
+      if (!pattern.ok || !parts.some((p) => p.includes('*'))) return;
+      const regex = new RegExp(
+        `^${parts.map((p, i) => (p !== '**' ? `/${p.replaceAll('*', '[^/]*')}` : i === parts.length - 1 ? '(/[^/]*)+' : '(/[^/]*)*')).join('')}$`,
+      );
+      for (const p of paths) {
+        const text = `/${p.join('/')}`;
+        assert.equal(pattern.value.test(text), regex.test(text), `${parts.join('/')} on ${text}`);
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('a glob stays quick on hostile paths', () => {
+  const pattern = parsePathPattern(`/${'**/a*a*a*a*c/'.repeat(6)}**`);
+  assert.ok(pattern.ok);
+  const start = performance.now();
+  assert.equal(pattern.value.test(`/${'aaaaaaaab/'.repeat(1500)}`), false);
+  pattern.value.test(`/${'a'.repeat(16_000)}b`);
+  assert.ok(performance.now() - start < 1000);
+});
+
+test('hosts', () => {
+  assert.deepEqual(parseHostPattern('A.Example.COM.', true), { kind: 'exact', host: 'a.example.com' });
+  assert.deepEqual(parseHostPattern('*.BÜCHER.de', true), { kind: 'wildcard', suffix: '.xn--bcher-kva.de' });
+  assert.deepEqual(parseHostPattern('{user}.x.org', true), { kind: 'user', suffix: '.x.org' });
+  assert.deepEqual(parseHostPattern('{group}.x.org', true), { kind: 'group', suffix: '.x.org' });
+  for (const text of ['{user}.x.org', '{group}.x.org']) assert.equal(parseHostPattern(text, false), undefined);
+  for (const text of [
+    '',
+    '*',
+    '*x.org',
+    'a.*.org',
+    '*.',
+    'a b',
+    'a/b',
+    'a:80',
+    'https://a',
+    '{name}.x',
+    '.x.org',
+    '{user}x.org',
+  ]) {
+    assert.equal(parseHostPattern(text, true), undefined, text);
+  }
+});
+
+test('urls of apps', () => {
+  const good = parseAppUrl('HTTPS://A.x.org:8443/');
+  assert.deepEqual(good, {
+    ok: true,
+    value: { scheme: 'https', host: { kind: 'exact', host: 'a.x.org' }, port: 8443 },
+  });
+  assert.deepEqual(parseAppUrl('http://*.x.org'), {
+    ok: true,
+    value: { scheme: 'http', host: { kind: 'wildcard', suffix: '.x.org' }, port: 80 },
+  });
+  const v6 = parseAppUrl('http://[::1]:8080');
+  assert.ok(v6.ok && v6.value.port === 8080);
+  for (const text of [
+    '',
+    'a.x.org',
+    '//a.x.org',
+    'ftp://a',
+    'https://',
+    'https://a:0',
+    'https://a:65536',
+    'https://a:080',
+    'https://a?b',
+    'https://a#b',
+    'https://a\\b',
+    'https://u:p@a',
+    'https://a b',
+    'https://{user}.x.org',
+    'https://a:',
+  ]) {
+    assert.equal(parseAppUrl(text).ok, false, text);
+  }
+});
+
+test('portals', () => {
+  const portal = parsePortal('https://Auth.X.org:443/sso/');
+  assert.deepEqual(portal, {
+    ok: true,
+    value: {
+      scheme: 'https',
+      host: 'auth.x.org',
+      port: 443,
+      basePath: '/sso',
+      origin: 'https://auth.x.org',
+      url: 'https://auth.x.org:443/sso/',
+    },
+  });
+  for (const text of [
+    'https://*.x.org',
+    'https://a/..',
+    'https://a/b/../c',
+    'https://a/%2e',
+    'https://a/#',
+    'javascript://a',
+  ]) {
+    assert.equal(parsePortal(text).ok, false, text);
+  }
+});
+
+test('upstreams', () => {
+  assert.deepEqual(parseUpstream('http://[::1]:8080/'), {
+    ok: true,
+    value: { hostname: '::1', port: 8080, text: '[::1]:8080' },
+  });
+  assert.deepEqual(parseUpstream('http://app'), { ok: true, value: { hostname: 'app', port: 80, text: 'app' } });
+  for (const text of ['https://a', 'http://a/b', 'a:80', 'unix:/x', 'http://*.x'])
+    assert.equal(parseUpstream(text).ok, false, text);
+});
+
+test('addresses to listen on', () => {
+  const tls = { cert: '/c', key: '/k' };
+  const tcp = (host: string, port: number, withTls = false) => ({
+    ok: true,
+    value: { kind: 'tcp', host, port, tls: withTls ? tls : undefined },
+  });
+  assert.deepEqual(readListen('127.0.0.1:9091', tls), tcp('127.0.0.1', 9091));
+  assert.deepEqual(readListen('http://localhost:0', tls), tcp('localhost', 0));
+  assert.deepEqual(readListen('https://[::1]', tls), tcp('::1', 443, true));
+  assert.deepEqual(readListen(':80', undefined), tcp('::', 80));
+  assert.deepEqual(readListen('*:80', undefined), tcp('::', 80));
+  assert.deepEqual(parseListen('unix:/run/l.sock'), { ok: true, value: { kind: 'unix', path: '/run/l.sock' } });
+  for (const text of ['', '127.0.0.1', '::1:80', 'a:b', '[x]:80', 'https://a:443', 'unix:', 'ftp://a:1', 'a/b:80']) {
+    assert.equal(parseListen(text).ok, false, text);
+  }
+});
