@@ -52,6 +52,13 @@ const FORBIDDEN: readonly (readonly [rule: string, file: string, text: string, s
   ['core names a type of a package', 'core/a.ts', "export type T = import('pino').Logger;", /may not import pino/],
   ['core hands on a package', 'core/a.ts', "export const a = 1;\nexport { z } from 'zod';", /may not import zod/],
   ['an import is computed', 'stores/a.ts', 'export const f = (x: string) => import(x);', /\(computed\)/],
+  ['require', 'stores/a.ts', "export const z = createRequire(import.meta.url)('zod');", /may not import zod/],
+  [
+    'a builtin by name',
+    'core/a.ts',
+    "export const fs = process.getBuiltinModule('node:fs');",
+    /may not import node:fs/,
+  ],
   ['the gate imports a store', 'gate.ts', "import { open } from './stores/sqlite.ts';", /stores\/sqlite\.ts/],
   ['a dialect imports node', 'dialects/a.ts', "import 'node:http';", /dialects\/ may not import node:http/],
   ['a store imports a source', 'stores/a.ts', "import '../sources/file/users.ts';", /sources\/file/],
@@ -117,3 +124,21 @@ test('a long file and a long function are reported', () => {
   const long = `export function f(): void {\n${'  f();\n'.repeat(300)}}\n`;
   equal(overBudget(readFacts(new Map([['core/a.ts', long]]))).length, 2);
 });
+
+test('what the program imports when it runs, it installs', () => {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  const { dependencies } = manifest as { dependencies: Record<string, string> };
+  const imported = facts
+    .filter((f) => !GENERATES.has(f.file))
+    .flatMap((f) => f.imports.filter((i) => !i.typeOnly && !/^(node:|\.)/.test(i.from)).map((i) => i.from));
+  deepEqual(new Set(imported.map((name) => name.split('/')[0])), new Set(Object.keys(dependencies)));
+  const running = facts.filter((f) => !GENERATES.has(f.file)).flatMap((f) => f.imports.filter((i) => !i.typeOnly));
+  deepEqual(
+    running.filter((i) => /(^|\/)(schema|write-schema)\.ts$/.test(i.from)),
+    [],
+    'schema.ts is for types and for making the JSON Schema',
+  );
+});
+
+/** Run by developers only: they make config/schema-json.ts. */
+const GENERATES = new Set(['config/schema.ts', 'config/write-schema.ts']);

@@ -1,6 +1,10 @@
 import { type Node, type SourceFile, SyntaxKind } from 'typescript/unstable/ast';
 import { API } from 'typescript/unstable/sync';
 
+/** `import(…)`, and the two ways around it: `require(…)`, also one that was just made, and `getBuiltinModule(…)`. */
+const LATE_IMPORT =
+  /^(?:import|require|createRequire\([^)]*\)|process\.getBuiltinModule)\(\s*(?:['"]([^'"]+)['"]\s*\))?/;
+
 /** What the rules need to know about one file: found in its syntax tree, so that text in strings and comments is text. */
 export interface Facts {
   /** Relative to src/, with forward slashes. */
@@ -115,7 +119,7 @@ function collect(node: Node, tree: SourceFile, facts: Growing, found: (node: Nod
       return;
     }
     case SyntaxKind.CallExpression: {
-      const from = /^import\(\s*(?:['"]([^'"]+)['"])?/.exec(text());
+      const from = LATE_IMPORT.exec(text());
       if (from !== null) {
         facts.imports.push({ from: from[1] ?? '(computed)', line: found(node).line, typeOnly: false, dynamic: true });
       }
