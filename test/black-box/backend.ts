@@ -19,15 +19,15 @@ export interface Backend {
   readonly port: number;
   /** All arrivals since the start or the last `take`. */
   take(): Arrival[];
-  /** Bytes that did not form a request. */
-  readonly stray: () => string;
+  /** What was left over on each connection when it closed: a request that was cut off, or bytes that are none. */
+  readonly leftOver: () => readonly string[];
   close(): Promise<void>;
 }
 
 /** `answer` makes the raw answer to one request; the default is a small 200. */
 export async function startBackend(answer: (a: Arrival) => string = () => plainAnswer('reached')): Promise<Backend> {
   let arrivals: Arrival[] = [];
-  let stray = '';
+  const leftOver: string[] = [];
   let connections = 0;
   const open = new Set<Socket>();
   const server: Server = createServer((socket) => {
@@ -46,7 +46,7 @@ export async function startBackend(answer: (a: Arrival) => string = () => plainA
     });
     socket.on('error', () => {});
     socket.on('close', () => {
-      stray += text;
+      if (text !== '') leftOver.push(text);
       open.delete(socket);
     });
   });
@@ -59,7 +59,7 @@ export async function startBackend(answer: (a: Arrival) => string = () => plainA
       arrivals = [];
       return taken;
     },
-    stray: () => stray,
+    leftOver: () => leftOver,
     close: () => {
       for (const socket of open) socket.destroy();
       return new Promise((resolve) => server.close(() => resolve()));

@@ -3,6 +3,7 @@
  * what these tests are about.
  */
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 export interface Reply {
   readonly status: number;
@@ -30,6 +31,8 @@ export interface ExchangeOptions {
   readonly from?: string;
   /** The method of the request, when it is HEAD the answer has no body. */
   readonly method?: string;
+  /** TLS with this server name; the certificate is not checked. */
+  readonly servername?: string;
   /** Several writes with a pause between them instead of one. */
   readonly pauseMs?: number;
 }
@@ -51,7 +54,10 @@ export function exchange(
   return new Promise((resolve, reject) => {
     let received = Buffer.alloc(0);
     let settle: NodeJS.Timeout | undefined;
-    const socket = connect({ host: to.host, port: to.port, ...(options.from && { localAddress: options.from }) });
+    const place = { host: to.host, port: to.port, ...(options.from && { localAddress: options.from }) };
+    const { servername } = options;
+    const tls = servername === undefined ? {} : { servername, rejectUnauthorized: false };
+    const socket = servername === undefined ? connect(place) : connectTls({ ...place, ...tls });
     const finish = (end: Exchange['end']) => {
       clearTimeout(settle);
       clearTimeout(limit);
@@ -60,7 +66,10 @@ export function exchange(
       resolve({ replies, rest, end, elapsedMs: performance.now() - started });
     };
     const limit = setTimeout(() => finish('timeout'), timeoutMs);
-    socket.on('connect', () => void writeAll(socket, bytes, options.pauseMs ?? 20));
+    socket.on(
+      servername === undefined ? 'connect' : 'secureConnect',
+      () => void writeAll(socket, bytes, options.pauseMs ?? 20),
+    );
     socket.on('data', (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
       clearTimeout(settle);
