@@ -85,6 +85,7 @@ async function run(settings: Settings, log: Log, parsed: Options, io: Io): Promi
     io.err(`lintel: could not start: ${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
   }
+  const control = await offerSessions(running, parsed, io);
   const stopped = stopSignal();
   log.write('info', 'ready', { listen: running.addresses.join(' '), metrics: running.metricsAddress ?? 'off' });
   const watcher = watchConfig(settings.watch, () => reload(running, log, parsed, io, users.value));
@@ -92,8 +93,21 @@ async function run(settings: Settings, log: Log, parsed: Options, io: Io): Promi
   await stopped;
   log.write('info', 'stopping');
   watcher.close();
+  await control?.close();
   await running.close();
   return 0;
+}
+
+/** Sessions in memory belong to this process; `lintel sessions` reaches them through a socket. */
+async function offerSessions({ store, log }: Running, { config }: Options, io: Io) {
+  if (store.kind !== 'memory') return undefined;
+  try {
+    const { controlPaths, openControl } = await import('../server/control-path.ts');
+    return await openControl(controlPaths(config, io.env), store);
+  } catch (error) {
+    log.write('warn', 'lintel sessions cannot reach this server', { detail: String(error) });
+    return undefined;
+  }
 }
 
 async function reload(running: Running, log: Log, parsed: Options, io: Io, users: ServedUsers): Promise<void> {

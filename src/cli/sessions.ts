@@ -40,9 +40,9 @@ export const sessions: Command = {
   summary: 'shows who is signed in, and signs people out',
   help: HELP,
   async run(args, io) {
-    const [action, ...rest] = args;
-    const { values } = parseArgs({ args: rest, options: OPTIONS });
-    const said = wrong(action, values);
+    const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+    const [action, stray] = positionals;
+    const said = stray === undefined ? wrong(action, values) : `"${printable(stray)}" is one word too many.`;
     if (said !== undefined) {
       io.err(`lintel sessions: ${said} Run "lintel sessions --help" for what it takes.\n`);
       return 2;
@@ -58,6 +58,8 @@ export const sessions: Command = {
     );
   },
 };
+
+const EFFECT = 'This takes effect on the next request.';
 
 const OPTIONS = {
   config: { type: 'string', multiple: true },
@@ -159,7 +161,7 @@ async function revoke(store: Reached, settings: Settings, options: Options, io: 
   const revoked = await store.revoke(filter);
   if (options.json === true) io.out(`${JSON.stringify({ revoked })}\n`);
   else if (revoked === 0) io.out('No session matched; nothing changed.\n');
-  else io.out(`${count(revoked, 'session')} revoked. This takes effect on the next request.\n`);
+  else io.out(`${count(revoked, 'session', 'sessions')} revoked. ${EFFECT}\n`);
   return revoked === 0 ? 1 : 0;
 }
 
@@ -190,7 +192,7 @@ async function revokeApp(store: Reached, settings: Settings, name: string, json:
   }
   if (json) io.out(`${JSON.stringify({ revoked })}\n`);
   else if (revoked === 0) io.out(`Nobody holds a cookie of ${name}; nothing changed.\n`);
-  else io.out(`${count(revoked, 'cookie')} of ${name} revoked. This takes effect on the next request.\n`);
+  else io.out(`${count(revoked, `cookie of ${name}`, `cookies of ${name}`)} revoked. ${EFFECT}\n`);
   return revoked === 0 ? 1 : 0;
 }
 
@@ -208,6 +210,6 @@ function sharedDomain(settings: Settings, app: App): string | undefined {
   return settings.domains.find(({ domain }) => hosts.some((host) => isWithin(host, domain)))?.domain;
 }
 
-function count(n: number, what: string): string {
-  return n === 1 ? `1 ${what} is` : `${n} ${what}s are`;
+function count(n: number, one: string, many: string): string {
+  return n === 1 ? `1 ${one} is` : `${n} ${many} are`;
 }
