@@ -14,8 +14,8 @@ const USUAL_PORT = 9080;
 const HELP = `lintel demo [--port N]
 
   Starts a sign-in portal, and behind Lintel's own proxy an app that shows the headers it gets, on addresses of this
-  machine that every browser knows (*.localhost). Two people can sign in; their passwords are new each time.
-  Nothing is written, nothing is left behind. Ctrl-C stops it.
+  machine (*.localhost). Two people can sign in; their passwords are new each time. All data are in memory:
+  there is nothing to write, and nothing is left behind. Ctrl-C stops it.
 
   --port N   listen on this port of the loopback interface; otherwise ${USUAL_PORT}, or a free one when that is taken
 

@@ -13,6 +13,7 @@ import { type Ip, parseIp } from '../core/text/ip.ts';
 import { createLog } from '../ops/log.ts';
 import { parseUrl } from '../ops/url.ts';
 import type { Command, Io } from './command.ts';
+import { count, problemText } from './config.ts';
 import { decisionJson, explanationJson } from './explanation/json.ts';
 import { askedFor } from './explanation/question.ts';
 import { explanationText, faultText, questionText } from './explanation/text.ts';
@@ -51,7 +52,9 @@ export const explain: Command = {
     if (!question.ok) return usage(io, question.error);
     const loaded = await loadConfig(question.value.config, io.env);
     if (!loaded.ok) {
-      for (const p of loaded.problems) io.err(`${p.file}:${p.line}:${p.column}: ${p.message}\n`);
+      const ink = inkFor(io);
+      io.err(loaded.problems.map((p) => `${problemText(p, ink)}\n\n`).join(''));
+      io.err(`${count(loaded.problems)}\n`);
       return 2;
     }
     const subject = await subjectOf(question.value, loaded.settings);
