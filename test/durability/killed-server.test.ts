@@ -5,21 +5,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { check, gateCookie, makeSite, type Server, signIn, startServer } from './server.ts';
+import { check, gateCookie, makeSite, type Server, signIn, startServer, undoing } from './server.ts';
 
 const WANTED = 1_000;
 const AT_ONCE = 8;
 
 test('kill -9 during 1,000 sign-ins over HTTP: every acknowledged one still opens the app', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'lintel-killed-'));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const later = undoing(t);
+  later(() => rmSync(dir, { recursive: true, force: true }));
   const site = await makeSite(dir, 'sqlite');
   const acknowledged: string[] = [];
   let attempts = 0;
   let kills = 0;
   while (attempts < WANTED) {
     const server = await startServer(site);
-    t.after(() => server.end('SIGKILL'));
+    later(() => server.end('SIGKILL'));
     const killAfter = Math.ceil(Math.random() * 400) + 100;
     const left = WANTED - attempts;
     const round = await signMany(server, left, killAfter);
@@ -29,14 +30,14 @@ test('kill -9 during 1,000 sign-ins over HTTP: every acknowledged one still open
     await server.end('SIGKILL');
   }
   const server = await startServer(site);
-  t.after(() => server.end('SIGKILL'));
+  later(() => server.end('SIGKILL'));
   for (const cookie of acknowledged) assert.equal(await check(server, cookie), 200, 'an acknowledged sign-in is gone');
   assert.notEqual(await check(server, 'x'.repeat(43)), 200);
   await server.end('SIGTERM');
   t.diagnostic(`${attempts} sign-ins, ${acknowledged.length} acknowledged, ${kills} kills in the middle`);
   assert.ok(kills >= 1 && acknowledged.length > WANTED / 2);
   const db = new DatabaseSync(join(site.data, 'lintel.db'));
-  t.after(() => db.close());
+  later(() => db.close());
   assert.equal(db.prepare('PRAGMA integrity_check').get()?.integrity_check, 'ok');
 });
 

@@ -7,25 +7,21 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { headerOf } from '../black-box/raw.ts';
-import { check, gateCookie, makeSite, metric, type Server, type Site, signIn, startServer } from './server.ts';
-
-/** Runs what was added last first, each whatever became of the others: the server ends before its disk goes. */
-function undoing(t: TestContext): (undo: () => unknown) => void {
-  const all: (() => unknown)[] = [];
-  t.after(async () => {
-    for (const undo of all.reverse()) {
-      try {
-        await undo();
-      } catch (error) {
-        t.diagnostic(String(error));
-      }
-    }
-  });
-  return (undo) => all.push(undo);
-}
+import {
+  check,
+  gateCookie,
+  type Later,
+  makeSite,
+  metric,
+  type Server,
+  type Site,
+  signIn,
+  startServer,
+  undoing,
+} from './server.ts';
 
 async function site(later: Later, idle?: string): Promise<Site> {
   const dir = mkdtempSync(join(tmpdir(), 'lintel-refused-'));
@@ -38,8 +34,6 @@ async function started(later: Later, at: Site, wrapper?: readonly string[]): Pro
   later(() => server.end('SIGKILL'));
   return server;
 }
-
-type Later = ReturnType<typeof undoing>;
 
 async function signedIn(server: Server): Promise<string> {
   const cookie = gateCookie(await signIn(server));

@@ -6,15 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT } from '../black-box/lintel.ts';
-import { check, gateCookie, makeSite, signIn, startServer } from './server.ts';
+import { check, gateCookie, makeSite, signIn, startServer, undoing } from './server.ts';
 
 for (const storage of ['sqlite', 'memory'] as const) {
   test(`${storage}: revoked on the command line, refused at the next request`, async (t) => {
     const dir = mkdtempSync(join(tmpdir(), 'lintel-revoked-'));
-    t.after(() => rmSync(dir, { recursive: true, force: true }));
+    const later = undoing(t);
+    later(() => rmSync(dir, { recursive: true, force: true }));
     const site = await makeSite(dir, storage);
     const server = await startServer(site);
-    t.after(() => server.end('SIGKILL'));
+    later(() => server.end('SIGKILL'));
     const cookie = gateCookie(await signIn(server)) ?? '';
     const other = gateCookie(await signIn(server)) ?? '';
     const env = { ...process.env, RUNTIME_DIRECTORY: join(dir, 'run') };

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort, ROOT, usersFile } from '../black-box/lintel.ts';
 import { type Address, ask, type Reply, valuesOf } from '../black-box/raw.ts';
@@ -114,4 +115,21 @@ export async function metric(site: Site, name: string): Promise<number> {
   const { body } = await ask({ host: '127.0.0.1', port: site.metricsPort }, request);
   const lines = body.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+}
+
+export type Later = ReturnType<typeof undoing>;
+
+/** Runs what was added last first, each whatever became of the others: the server ends before its disk goes. */
+export function undoing(t: TestContext): (undo: () => unknown) => void {
+  const all: (() => unknown)[] = [];
+  t.after(async () => {
+    for (const undo of all.reverse()) {
+      try {
+        await undo();
+      } catch (error) {
+        t.diagnostic(String(error));
+      }
+    }
+  });
+  return (undo) => all.push(undo);
 }
