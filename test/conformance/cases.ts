@@ -1,4 +1,4 @@
-/** The shape of authelia.json, and how one case becomes a configuration and a request. */
+/** The shape of authelia.json and own.json, and how one case becomes a configuration and a request. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Account } from '../black-box/lintel.ts';
@@ -9,6 +9,8 @@ export interface Case {
   readonly endpoint: 'forward-auth' | 'auth-request' | 'ext-authz' | 'legacy';
   /** METHOD scheme://host/uri: the original request, told in the endpoint's own headers. Absent: `headers` say it all. */
   readonly ask?: string;
+  /** The request-target of the check request, where it is not the endpoint's own. */
+  readonly target?: string;
   /** Method of the check request itself. */
   readonly method?: string;
   readonly query?: Readonly<Record<string, string>>;
@@ -37,6 +39,7 @@ export interface Case {
     readonly identity?: string;
     readonly 'www-authenticate'?: string | null;
     readonly 'proxy-authenticate'?: string | null;
+    readonly allow?: string;
     readonly body?: 'link' | 'json' | 'none';
     /** Status of the same request with a two_factor session. */
     readonly withTwoFactor?: number;
@@ -64,12 +67,15 @@ interface Data {
   readonly cases: readonly Case[];
 }
 
-export const DATA: Data = JSON.parse(readFileSync(join(import.meta.dirname, 'authelia.json'), 'utf8'));
+const load = (file: string) => JSON.parse(readFileSync(join(import.meta.dirname, file), 'utf8'));
+export const DATA: Data = load('authelia.json');
+/** Cases of our own, with the users, domains and endpoints of the others. */
+export const OWN: Pick<Data, 'policies' | 'cases'> = load('own.json');
 
 /** Cases that one server process can answer, in order. A case that changes something outside has a process of its own. */
-export function groups(): Map<string, Case[]> {
+export function groups(cases: readonly Case[]): Map<string, Case[]> {
   const out = new Map<string, Case[]>();
-  for (const c of DATA.cases) {
+  for (const c of cases) {
     if (c.notCovered !== undefined) continue;
     const parts = [c.policy, c.endpoints, c.default, c.idle, c.change && c.id].filter((p) => p !== undefined);
     const key = parts.join(', ');
@@ -80,7 +86,7 @@ export function groups(): Map<string, Case[]> {
 
 /** The lintel.yml that a case asks for, as an object. */
 export function configFor(c: Case): object {
-  const policy = DATA.policies[c.policy];
+  const policy = DATA.policies[c.policy] ?? OWN.policies[c.policy];
   if (policy === undefined) throw new Error(`no policy ${c.policy}`);
   const endpoints = c.endpoints === undefined ? undefined : DATA.endpoints[c.endpoints];
   return {
@@ -133,6 +139,7 @@ export function requestFor(c: Case, cookie: string | undefined): RequestParts {
     headers.push(`X-Forwarded-Method: ${method}`, `X-Forwarded-Proto: ${scheme}`);
     headers.push(`X-Forwarded-Host: ${host}`, `X-Forwarded-URI: ${uri}`);
   }
+  target = c.target ?? target;
   if (c.accept !== null) headers.push(`Accept: ${c.accept ?? 'text/html; charset=utf-8'}`);
   for (const [name, value] of Object.entries(c.headers ?? {})) headers.push(`${name}: ${value}`);
   if (cookie !== undefined) headers.push(`Cookie: ${cookie}`);
