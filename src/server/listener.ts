@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { FAULTS, type FaultId } from '../core/fault.ts';
+import { acceptedOnUnixSocket } from './wire.ts';
 
 export type Address =
   | {
@@ -32,6 +33,7 @@ const OPTIONS: ServerOptions = {
   keepAliveTimeout: 65_000, // longer than the pools of nginx (60 s), so that we are not the side that closes first
   connectionsCheckingInterval: 1_000,
   insecureHTTPParser: false,
+  optimizeEmptyRequests: true, // no stream is set up for a body that cannot come
   requireHostHeader: false, // judged by admit(), with an id
 };
 
@@ -47,6 +49,7 @@ export async function listen(address: Address, handler: RequestListener, refused
         );
   server.maxHeadersCount = 0; // all of them are seen and counted by admit(), none hidden
   server.timeout = 120_000;
+  if (address.kind === 'unix') server.on('connection', acceptedOnUnixSocket);
   server.on('checkContinue', handler); // whoever reads the body says 100; an answer without it needs none
   server.on('checkExpectation', (req, res) => {
     refused('EXPECT-UNKNOWN', 'Expect', peerText(req.socket));

@@ -38,6 +38,7 @@ export function admit(req: IncomingMessage, proxies: TrustedProxies): Result<Adm
     return malformed('Transfer-Encoding in HTTP/1.0');
   }
   const caller = callerOf(req.socket, proxies);
+  if (caller === undefined) return malformed('the client is gone, and with it its address');
   const wire: Wire = {
     method: req.method ?? '',
     target,
@@ -61,24 +62,32 @@ interface Caller {
 const callers = new WeakMap<Socket, Caller>();
 
 /** Who is at the other end, and whether it may speak for others: worked out once a connection and configuration. */
-function callerOf(socket: Socket, proxies: TrustedProxies): Caller {
+function callerOf(socket: Socket, proxies: TrustedProxies): Caller | undefined {
   const kept = callers.get(socket);
   if (kept !== undefined && kept.proxies === proxies) return kept;
   const peer = peerOf(socket);
+  if (peer === undefined) return undefined;
   const caller = { proxies, peer, trusted: trustPeer(peer, proxies) };
   callers.set(socket, caller);
   return caller;
 }
 
-/** A socket without an address is a unix socket; an address that does not parse (a zone id) is nobody trusted. */
-function peerOf(socket: Socket): Peer {
-  const address = socket.remoteAddress;
-  if (address === undefined) return socket.remoteFamily === undefined && !socket.destroyed ? { kind: 'unix' } : NOWHERE;
-  const ip = parseIp(address.split('%')[0] ?? '');
-  return ip === undefined ? NOWHERE : { kind: 'ip', ip };
+const onUnixSockets = new WeakSet<Socket>();
+
+/** For the listener of a unix socket: tells of each connection it accepts. */
+export function acceptedOnUnixSocket(socket: Socket): void {
+  onUnixSockets.add(socket);
 }
 
-const NOWHERE: Peer = { kind: 'ip', ip: { words: [0, 0, 0, 0] } };
+/**
+ * A TCP connection that its client has reset has no address either, while bytes sent before are still read: only the
+ * listener knows which socket is a unix socket. A request without an address is nobody's and is not served.
+ */
+function peerOf(socket: Socket): Peer | undefined {
+  if (onUnixSockets.has(socket)) return { kind: 'unix' };
+  const ip = parseIp(socket.remoteAddress?.split('%')[0] ?? '');
+  return ip === undefined ? undefined : { kind: 'ip', ip };
+}
 
 function isEncrypted(socket: Socket): boolean {
   return 'encrypted' in socket && socket.encrypted === true;

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { listen } from '../../src/server/listener.ts';
+import { admit } from '../../src/server/wire.ts';
 import { ask } from '../black-box/raw.ts';
 import { proxy } from './fixture.ts';
 
@@ -16,7 +21,8 @@ test('a client that resets its connection does not become the proxy on the unix 
   const at = await proxy({ config: { trusted_proxies: ['unix'] } });
   t.after(() => at.stop());
   const { port } = at.at;
-  const head = 'POST /write HTTP/1.1\r\nHost: net.example.test\r\nX-Forwarded-For: 10.1.2.3\r\nContent-Length: 0\r\n\r\n';
+  const head =
+    'POST /write HTTP/1.1\r\nHost: net.example.test\r\nX-Forwarded-For: 10.1.2.3\r\nContent-Length: 0\r\n\r\n';
   for (let i = 0; i < 20; i++) {
     // An open connection to the app makes the write leave at once.
     const warm = { target: '/', headers: ['Host: public.example.test', 'Connection: close'] };
@@ -37,3 +43,27 @@ function sendAndReset(port: number, bytes: string): Promise<void> {
     socket.on('close', () => resolve());
   });
 }
+
+test('the proxy on the unix socket is still known as such', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'lintel-test-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const path = join(dir, 'l.sock');
+  const seen: unknown[] = [];
+  const listening = await listen(
+    { kind: 'unix', path },
+    (req, res) => {
+      const admitted = admit(req, { networks: [], unix: true });
+      seen.push(admitted.ok && admitted.value.trusted !== undefined && admitted.value.wire.peer.kind);
+      res.end();
+    },
+    () => {},
+  );
+  t.after(() => listening.close(0));
+  await new Promise<void>((resolve, reject) => {
+    const socket = connect(path, () => socket.end('GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n'));
+    socket.on('error', reject);
+    socket.on('close', () => resolve());
+    socket.resume();
+  });
+  assert.deepEqual(seen, ['unix']);
+});
