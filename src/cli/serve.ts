@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { parseListen } from '../config/address.ts';
-import { loadConfig } from '../config/load.ts';
-import { watchConfig } from '../config/reload.ts';
+import { loadConfig, type Problem } from '../config/load.ts';
+import { type ConfigWatch, watchConfig } from '../config/reload.ts';
 import type { ListenAddress, Settings } from '../config/settings.ts';
 import { createLog, type Log } from '../ops/log.ts';
 import type { Command, Io } from './command.ts';
@@ -39,7 +39,7 @@ export const serve: Command = {
       return 2;
     }
     const log = createLog(settings.log.level, logFormat(settings.log.format));
-    for (const w of loaded.warnings) log.write('warn', w.message, { at: `${w.file}:${w.line}:${w.column}` });
+    tell(log, loaded.warnings);
     return run(settings, log, parsed, io);
   },
 };
@@ -72,6 +72,12 @@ function withListen(settings: Settings, listen: readonly string[]): Settings | u
 }
 
 async function run(settings: Settings, log: Log, parsed: Options, io: Io): Promise<number> {
+  let watcher: ConfigWatch | undefined;
+  let isHungUp = false;
+  process.on('SIGHUP', () => {
+    isHungUp = true; // the default action would end a server that is still starting
+    watcher?.trigger();
+  });
   const users = await openUsers(settings, log);
   if (!users.ok) {
     io.err(`lintel: ${users.error}\n`);
@@ -88,8 +94,11 @@ async function run(settings: Settings, log: Log, parsed: Options, io: Io): Promi
   const control = await offerSessions(running, parsed, io);
   const stopped = stopSignal();
   log.write('info', 'ready', { listen: running.addresses.join(' '), metrics: running.metricsAddress ?? 'off' });
-  const watcher = watchConfig(settings.watch, () => reload(running, log, parsed, io, users.value));
-  process.on('SIGHUP', () => watcher.trigger());
+  watcher = watchConfig(settings.watch, async () => {
+    const files = await reload(running, log, parsed, io, users.value);
+    if (files !== undefined) watcher?.follow(files);
+  });
+  if (isHungUp) watcher.trigger();
   await stopped;
   log.write('info', 'stopping');
   watcher.close();
@@ -110,17 +119,36 @@ async function offerSessions({ store, log }: Running, { config }: Options, io: I
   }
 }
 
-async function reload(running: Running, log: Log, parsed: Options, io: Io, users: ServedUsers): Promise<void> {
-  await users.reload();
-  const loaded = await loadConfig(parsed.config, io.env);
-  if (!loaded.ok) {
-    for (const p of loaded.problems) log.write('error', p.message, { at: `${p.file}:${p.line}:${p.column}` });
-    log.write('error', 'the configuration was not taken up; the old one stays in force');
-    return;
+/** The files to watch from now on; undefined: nothing changed. Never rejects: whatever is wrong, the old rules stay. */
+async function reload(
+  running: Running,
+  log: Log,
+  parsed: Options,
+  io: Io,
+  users: ServedUsers,
+): Promise<readonly string[] | undefined> {
+  try {
+    await users.reload();
+    const loaded = await loadConfig(parsed.config, io.env);
+    tell(log, loaded.ok ? loaded.warnings : loaded.problems);
+    if (loaded.ok) {
+      const settings = withListen(loaded.settings, parsed.listen) ?? loaded.settings;
+      const ignored = running.reload(settings);
+      log.write('info', 'configuration taken up', ignored.length > 0 ? { restart_for: ignored.join(' ') } : {});
+      return loaded.settings.watch;
+    }
+  } catch (error) {
+    log.write('error', 'something went wrong here; it is a bug worth reporting', { detail: String(error) });
   }
-  const settings = withListen(loaded.settings, parsed.listen) ?? loaded.settings;
-  const ignored = running.reload(settings);
-  log.write('info', 'configuration taken up', ignored.length > 0 ? { restart_for: ignored.join(' ') } : {});
+  log.write('error', 'the configuration was not taken up; the old one stays in force');
+  return undefined;
+}
+
+function tell(log: Log, problems: readonly Problem[]): void {
+  for (const { severity, file, line, column, message, hint } of problems) {
+    const fields = { at: `${file}:${line}:${column}`, ...(hint === undefined ? {} : { hint }) };
+    log.write(severity === 'error' ? 'error' : 'warn', message, fields);
+  }
 }
 
 function reportProblems(

@@ -37,6 +37,7 @@ export interface StartOptions {
 
 const SWEEP_EVERY_MS = 60_000;
 const GRACE_MS = 10_000;
+const STREAM_SILENCE_MS = 300_000;
 
 /** Opens the store, builds every face and listens. Rejects when an address or the store cannot be had. */
 export async function start(settings: Settings, options: StartOptions): Promise<Running> {
@@ -67,7 +68,9 @@ export async function start(settings: Settings, options: StartOptions): Promise<
       const { createForwarder } = await import('../proxy/forward.ts');
       const refused = (cookie: string) =>
         log.write('warn', 'an app tried to set a cookie of Lintel; it was left out', { cookie });
-      const timeouts = { responseHead: settings.upstreamTimeoutMs, stall: settings.upstreamTimeoutMs };
+      const answer = settings.upstreamTimeoutMs;
+      // Event streams are silent for minutes: only an answer that has not begun is late after `upstream_timeout`.
+      const timeouts = { responseHead: answer, stall: Math.max(answer, STREAM_SILENCE_MS) };
       forwarder = createForwarder({ ...proxyGuards(current), onRefusedCookie: refused, timeouts });
       return forwarder;
     }),
@@ -102,7 +105,7 @@ export async function start(settings: Settings, options: StartOptions): Promise<
       store,
       log,
       reload(next) {
-        const ignored = restartKeys(current, next);
+        const ignored = restartKeys(settings, next);
         house = buildHouse(next, rooms);
         current = next;
         forwarder?.guard(proxyGuards(next));
@@ -130,19 +133,21 @@ export function logFormat(format: Settings['log']['format']): 'json' | 'text' {
   return process.stderr.isTTY ? 'text' : 'json';
 }
 
-/** Keys that a reload cannot change. */
-function restartKeys(before: Settings, after: Settings): string[] {
-  const keys = [
-    'listen',
-    'metrics',
-    'storage',
-    'users',
-    'log',
-    'throttle',
-    'upstreamTimeoutMs',
-    'basicCacheMs',
-  ] as const;
-  return keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+/** What a reload cannot change, with the names in the file. */
+const RESTART_KEYS = [
+  ['listen', 'listen'],
+  ['metrics', 'metrics'],
+  ['storage', 'storage'],
+  ['users', 'users'],
+  ['log', 'log'],
+  ['throttle', 'throttle'],
+  ['upstreamTimeoutMs', 'upstream_timeout'],
+  ['basicCacheMs', 'basic_cache'],
+] as const;
+
+function restartKeys(atStart: Settings, next: Settings): string[] {
+  const changed = RESTART_KEYS.filter(([key]) => JSON.stringify(atStart[key]) !== JSON.stringify(next[key]));
+  return changed.map(([, name]) => name);
 }
 
 /** Liveness, readiness and numbers, on a listener of their own. */

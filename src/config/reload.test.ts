@@ -81,6 +81,22 @@ test('a switched directory link, as Kubernetes mounts it, is seen', async (t) =>
   await until(() => calls > 0, 'the switch');
 });
 
+test('the file that a link leads to is followed where it stands', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'lintel-link-'));
+  mkdirSync(join(directory, 'etc'));
+  mkdirSync(join(directory, 'srv'));
+  writeFileSync(join(directory, 'srv', 'real.yml'), 'log: {}');
+  symlinkSync('../srv/real.yml', join(directory, 'etc', 'lintel.yml'));
+  let calls = 0;
+  const watcher = watchConfig([join(directory, 'etc', 'lintel.yml')], () => void calls++);
+  t.after(() => {
+    watcher.close();
+    rmSync(directory, { recursive: true });
+  });
+  writeFileSync(join(directory, 'srv', 'real.yml'), 'log: {level: warn}');
+  await until(() => calls > 0, 'the change');
+});
+
 test('a burst of writes is one reload, and other files of the directory none', async (t) => {
   const { directory, file, state } = await follow(t);
   writeFileSync(join(directory, 'other'), 'x');
@@ -118,4 +134,15 @@ test('newly named files are followed from then on', async (t) => {
   watcher.follow([other]);
   writeFileSync(other, 'x');
   await until(() => state.changes === 2, 'the change');
+});
+
+test('files named anew may have changed before they were followed: they are read once more, the same ones not', async (t) => {
+  const { directory, file, state, watcher } = await follow(t);
+  watcher.follow([file]);
+  await wait(200);
+  assert.equal(state.changes, 1);
+  watcher.follow([file, join(directory, 'other.yml')]);
+  await until(() => state.changes === 2, 'the second look');
+  await wait(200);
+  assert.equal(state.changes, 2);
 });

@@ -1,10 +1,10 @@
-import { type FSWatcher, watch } from 'node:fs';
+import { type FSWatcher, realpathSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
 export interface ConfigWatch {
   /** Runs the callback as a change would (SIGHUP). */
   trigger(): void;
-  /** Watches these files from now on. */
+  /** Watches these files from now on. Runs the callback again when they are others: one may have changed unseen. */
   follow(files: readonly string[]): void;
   close(): void;
 }
@@ -15,14 +15,15 @@ const SETTLE_MS = 100;
 /**
  * Calls `onChange` after one of the files changed, once for a burst of changes, never twice at the same time; a change
  * that comes while it runs makes it run again. Watches the directories, because an editor that writes a new file and
- * renames it over the old one (or a symbolic link that is switched, as Kubernetes does) leaves a watch on the file blind.
- * A directory that cannot be watched is left out: SIGHUP remains.
+ * renames it over the old one (or a symbolic link that is switched, as Kubernetes does) leaves a watch on the file blind;
+ * of a link, the directory it stands in and the one it leads to. A directory that cannot be watched is left out: SIGHUP remains.
  */
 export function watchConfig(files: readonly string[], onChange: () => void | Promise<void>): ConfigWatch {
   let watchers: FSWatcher[] = [];
   let timer: NodeJS.Timeout | undefined;
   let isRunning = false;
   let isAgain = false;
+  let watched = '';
 
   const run = async () => {
     if (isRunning) {
@@ -49,11 +50,16 @@ export function watchConfig(files: readonly string[], onChange: () => void | Pro
     watchers = [];
   };
   const follow = (paths: readonly string[]) => {
+    const all = [...new Set(paths.flatMap(withTarget))].sort();
+    if (all.join('\0') === watched) return;
+    const isFirst = watched === '';
+    watched = all.join('\0');
     stop();
-    for (const [directory, names] of byDirectory(paths)) {
+    for (const [directory, names] of byDirectory(all)) {
       const watcher = watchDirectory(directory, names, trigger);
       if (watcher !== undefined) watchers.push(watcher);
     }
+    if (!isFirst) trigger();
   };
   follow(files);
   return {
@@ -64,6 +70,14 @@ export function watchConfig(files: readonly string[], onChange: () => void | Pro
       stop();
     },
   };
+}
+
+function withTarget(file: string): string[] {
+  try {
+    return [file, realpathSync(file)];
+  } catch {
+    return [file];
+  }
 }
 
 function byDirectory(files: readonly string[]): Map<string, Set<string>> {

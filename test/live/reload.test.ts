@@ -1,0 +1,318 @@
+/** Configuration and accounts change under load: no request fails, the new rules are in force, a broken file changes nothing. */
+import assert from 'node:assert/strict';
+import { linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { startBackend } from '../black-box/backend.ts';
+import { type Account, eventually, usersFile } from '../black-box/lintel.ts';
+import { ask, type Reply } from '../black-box/raw.ts';
+import { signIn } from '../black-box/sessions.ts';
+import { missing, openScope, tempDir } from '../parts.ts';
+import { NO_ERRORS, probe, sleep, wrk } from './load.ts';
+import { base, CHECK, check, checkHeaders, configure, type Live, live, PORTAL, USERS } from './server.ts';
+
+/** What people may wait for a change to be taken up, on a machine that is busy with other tests. */
+const PROMPT_MS = 3_000;
+const PAGE = 'https://wiki.example.test/page';
+
+const allowed = `${base('sqlite:DIR/lintel.db')}
+apps:
+  wiki:
+    url: https://wiki.example.test
+    access:
+      - {paths: [/staff], allow: [group:writers]}
+      - {paths: [/staff], deny: everyone}
+      - {allow: signed_in}
+`;
+const denied = allowed.replace(
+  '- {allow: signed_in}',
+  '- {paths: [/page], deny: everyone}\n      - {allow: signed_in}',
+);
+
+describe('a change while it runs', () => {
+  const scope = openScope();
+  after(scope.close);
+  let at: Live;
+  let alice: string;
+  const status = async (url: string, cookie?: string) => (await check(at, url, cookie)).status;
+
+  before(async () => {
+    // The file has a second name elsewhere: a change made there is one that no watch can see.
+    const dir = tempDir(scope);
+    mkdirSync(join(dir, 'elsewhere'));
+    writeFileSync(join(dir, 'elsewhere', 'same-file'), '');
+    linkSync(join(dir, 'elsewhere', 'same-file'), join(dir, 'lintel.yml'));
+    at = await live(scope, { dir, config: allowed });
+    alice = `gate=${(await signIn(at, PORTAL, 'alice', 'wonderland-7')).get('gate')}`;
+    assert.equal(await status(PAGE, alice), 200);
+  });
+
+  /** Changes something under load; the page turns from 200 to 403, once, and nothing else happens to anybody. */
+  async function turnsUnderLoad(t: TestContext, change: () => void): Promise<void> {
+    const load = { seconds: 2, path: CHECK, headers: checkHeaders(PAGE, alice) };
+    const weight = wrk(t, at, load);
+    const prober = probe(t, at, CHECK, load.headers);
+    await sleep(700);
+    const changed = performance.now();
+    change();
+    const report = await weight;
+    const answers = await prober.stop();
+    const took = (answers.find((a) => a.status === 403)?.ended ?? Number.POSITIVE_INFINITY) - changed;
+    t.diagnostic(`in force after ${Math.round(took)} ms; wrk ${JSON.stringify([...report.statuses])}`);
+    assert.ok(took < PROMPT_MS, `in force after ${took} ms`);
+    assert.deepEqual(report.errors, NO_ERRORS, report.text);
+    assert.deepEqual([...report.statuses.keys()].sort(), [200, 403], report.text);
+    for (const [code, times] of report.statuses) assert.ok(times > 100, `${code} ${times} times`);
+    const turned = answers.find((a) => a.status === 403)?.ended ?? 0;
+    for (const a of answers) {
+      if (a.ended < changed) assert.equal(a.status, 200);
+      else if (a.began > turned) assert.equal(a.status, 403, 'old rules after new ones');
+      else assert.ok(a.status === 200 || a.status === 403, `answered ${a.status}`);
+    }
+    assert.equal(await status(PAGE, alice), 403);
+  }
+
+  async function backToAllowed(): Promise<void> {
+    configure(at, allowed);
+    await eventually('the rules of the start are back', async () => (await status(PAGE, alice)) === 200);
+  }
+
+  test('lintel.yml written in place', { skip: missing('wrk') }, async (t) => {
+    await turnsUnderLoad(t, () => configure(at, denied));
+    await backToAllowed();
+  });
+
+  test('SIGHUP', { skip: missing('wrk') }, async (t) => {
+    writeFileSync(join(at.dir, 'elsewhere', 'same-file'), denied.replaceAll('DIR', at.dir));
+    await sleep(700);
+    assert.equal(await status(PAGE, alice), 200, 'the change was seen without a signal: this test shows nothing');
+    await turnsUnderLoad(t, () => at.process.kill('SIGHUP'));
+    await backToAllowed();
+  });
+
+  test('a new file renamed over the old one', { skip: missing('wrk') }, async (t) => {
+    await turnsUnderLoad(t, () => {
+      writeFileSync(join(at.dir, '.lintel.yml.new'), denied.replaceAll('DIR', at.dir));
+      renameSync(join(at.dir, '.lintel.yml.new'), at.config);
+    });
+    await backToAllowed();
+  });
+
+  test('a broken file keeps the old rules and is named by line and column', async () => {
+    for (const { text, at: place, says } of [
+      { text: `${allowed}sessions: {idle: 1h}\n`, at: ':17:1', says: /sessions/ },
+      { text: denied.replace('deny: everyone', 'deny: everybody'), at: ':15:33', says: /everybody/ },
+      { text: `${denied}  - not yaml: [`, at: ':', says: /./ },
+    ]) {
+      const before = at.log().length;
+      configure(at, text);
+      await eventually('the refusal', () =>
+        at
+          .log()
+          .slice(before)
+          .some((l) => /old one stays/.test(l.message)),
+      );
+      const told = at.log().slice(before);
+      const line = told.find((l) => String(l.at).startsWith(`${at.config}${place}`) && says.test(l.message));
+      assert.ok(line !== undefined && line.level === 'error', JSON.stringify(told));
+      assert.match(String(line.at), /:\d+:\d+$/);
+      assert.equal(await status(PAGE, alice), 200);
+    }
+    rmSync(at.config);
+    const before = at.log().length;
+    await eventually('the refusal', () =>
+      at
+        .log()
+        .slice(before)
+        .some((l) => /old one stays/.test(l.message)),
+    );
+    assert.equal(await status(PAGE, alice), 200);
+    configure(at, denied);
+    await eventually('the mended file', async () => (await status(PAGE, alice)) === 403);
+    await backToAllowed();
+  });
+
+  test('what the new configuration warns about is told, its warnings as warnings', async () => {
+    const before = at.log().length;
+    configure(at, allowed.replace('- {allow: signed_in}', '- {allow: signed_in}\n      - {allow: [user:alice]}'));
+    await eventually('the reload', () =>
+      at
+        .log()
+        .slice(before)
+        .some((l) => l.message === 'configuration taken up'),
+    );
+    const told = at
+      .log()
+      .slice(before)
+      .find((l) => /never applies/.test(l.message));
+    assert.equal(told?.level, 'warn', JSON.stringify(at.log().slice(before)));
+    assert.match(String(told?.at), /lintel\.yml:17:\d+$/);
+    configure(
+      at,
+      `${allowed}sessions: {}\n`.replace('- {allow: signed_in}', '- {allow: signed_in}\n      - {allow: [user:alice]}'),
+    );
+    const mark = at.log().length;
+    await eventually('the refusal', () =>
+      at
+        .log()
+        .slice(mark)
+        .some((l) => /old one stays/.test(l.message)),
+    );
+    assert.equal(
+      at
+        .log()
+        .slice(mark)
+        .find((l) => /never applies/.test(l.message))?.level,
+      'warn',
+    );
+    await backToAllowed();
+  });
+
+  test('keys that need a restart are named, by the names they have in the file, until it happens', async () => {
+    for (const round of [1, 2]) {
+      const before = at.log().length;
+      configure(at, `${allowed}upstream_timeout: ${round + 60}s\nbasic_cache: off\n`);
+      const taken = () =>
+        at
+          .log()
+          .slice(before)
+          .find((l) => l.message === 'configuration taken up');
+      await eventually('the reload', () => taken() !== undefined);
+      assert.equal(taken()?.restart_for, 'upstream_timeout basic_cache');
+    }
+    await backToAllowed();
+  });
+
+  test('a file named by the new configuration is followed from then on', async () => {
+    const rule = join(at.dir, 'elsewhere', 'who');
+    writeFileSync(rule, 'bob');
+    configure(at, allowed.replace('{allow: signed_in}', `{allow: ['user:\${file:${rule}}']}`));
+    await eventually('bob only', async () => (await status(PAGE, alice)) === 403);
+    writeFileSync(rule, 'alice');
+    await eventually('alice only', async () => (await status(PAGE, alice)) === 200);
+    await backToAllowed();
+  });
+
+  test('an app comes and goes, behind a proxy and behind Lintel itself', async (t) => {
+    const backend = await startBackend();
+    t.after(() => backend.close());
+    const asked = (host: string) => check(at, `https://${host}/`, alice);
+    const direct = (): Promise<Reply> =>
+      ask(at, {
+        target: '/',
+        headers: ['Host: shop.example.test', 'X-Forwarded-Proto: https', 'X-Forwarded-For: 198.51.100.7'],
+      });
+    assert.equal((await asked('news.example.test')).status, 403);
+    assert.equal((await direct()).status, 404);
+    configure(
+      at,
+      `${allowed}  news: {url: https://news.example.test, access: [{allow: everyone}]}\n` +
+        `  shop: {url: https://shop.example.test, upstream: http://127.0.0.1:${backend.port}, access: [{allow: everyone}]}\n`,
+    );
+    await eventually('the new app', async () => (await asked('news.example.test')).status === 200);
+    const reply = await direct();
+    assert.deepEqual([reply.status, reply.body], [200, 'reached']);
+    configure(at, allowed);
+    await eventually('the app is gone', async () => (await asked('news.example.test')).status === 403);
+    assert.equal((await direct()).status, 404);
+    assert.equal(await status(PAGE, alice), 200, 'the session of before all these changes');
+  });
+
+  test('a hundred signals in a second, under load', { skip: missing('wrk') }, async (t) => {
+    const weight = wrk(t, at, { seconds: 2, path: CHECK, headers: checkHeaders(PAGE, alice) });
+    for (let i = 0; i < 100; i++) {
+      at.process.kill('SIGHUP');
+      await sleep(10);
+    }
+    const { errors, statuses, text } = await weight;
+    assert.deepEqual(errors, NO_ERRORS, text);
+    assert.deepEqual([...statuses.keys()], [200], text);
+  });
+
+  describe('the users file', () => {
+    const people = (change: Readonly<Record<string, Account | undefined>>) => {
+      const all = { ...USERS, ...change };
+      const left = Object.entries(all).flatMap(([name, account]) => (account === undefined ? [] : [[name, account]]));
+      return usersFile(Object.fromEntries(left) as Record<string, Account>);
+    };
+    const { alice: first, bob } = USERS as Record<'alice' | 'bob', Account>;
+    const STAFF = 'https://wiki.example.test/staff';
+
+    test('a group taken away under load: the next request is denied', { skip: missing('wrk') }, async (t) => {
+      const headers = checkHeaders(STAFF, alice);
+      const weight = wrk(t, at, { seconds: 2, path: CHECK, headers });
+      const prober = probe(t, at, CHECK, headers);
+      await sleep(500);
+      const changed = performance.now();
+      writeFileSync(at.users, people({ alice: { ...first, groups: ['staff'] } }));
+      const report = await weight;
+      const answers = await prober.stop();
+      const turned = answers.find((a) => a.status === 403)?.ended ?? Number.POSITIVE_INFINITY;
+      t.diagnostic(`in force after ${Math.round(turned - changed)} ms; wrk ${JSON.stringify([...report.statuses])}`);
+      assert.ok(turned - changed < PROMPT_MS, `in force after ${turned - changed} ms`);
+      assert.deepEqual(report.errors, NO_ERRORS, report.text);
+      assert.deepEqual([...report.statuses.keys()].sort(), [200, 403], report.text);
+      assert.ok(answers.every((a) => (a.began > turned ? a.status === 403 : [200, 403].includes(a.status))));
+      assert.equal(await status(PAGE, alice), 200, 'still signed in');
+      writeFileSync(at.users, people({}));
+      await eventually('the group is back', async () => (await status(STAFF, alice)) === 200);
+    });
+
+    test('a broken users file keeps everybody, and is named by line and column', async () => {
+      const before = at.log().length;
+      writeFileSync(at.users, people({}).replace('"displayname"', '"displayname" "'));
+      await eventually('the report', () =>
+        at
+          .log()
+          .slice(before)
+          .some((l) => l.level === 'error'),
+      );
+      const line = at
+        .log()
+        .slice(before)
+        .find((l) => l.level === 'error');
+      assert.match(String(line?.at), /users\.yml:\d+:\d+$/);
+      assert.equal(await status(STAFF, alice), 200);
+      writeFileSync(at.users, people({ carol: { password: 'fresh-1', displayname: 'Carol' } }));
+      await eventually('carol signs in', () =>
+        signIn(at, PORTAL, 'carol', 'fresh-1').then(
+          () => true,
+          () => false,
+        ),
+      );
+      assert.equal(await status(STAFF, alice), 200);
+    });
+
+    test('another password ends the sessions, and the old one opens nothing', async () => {
+      const cookie = `gate=${(await signIn(at, PORTAL, 'bob', 'builder-secret')).get('gate')}`;
+      assert.equal(await status(PAGE, cookie), 200);
+      writeFileSync(at.users, people({ bob: { ...(bob as Account), password: 'another-one' } }));
+      await eventually('the session is dead', async () => (await status(PAGE, cookie)) === 302);
+      await assert.rejects(signIn(at, PORTAL, 'bob', 'builder-secret'), /401/);
+      const fresh = `gate=${(await signIn(at, PORTAL, 'bob', 'another-one')).get('gate')}`;
+      assert.equal(await status(PAGE, fresh), 200);
+      assert.equal(await status(PAGE, alice), 200, 'nobody else is affected');
+      // Back to the old password: what was opened before the change stays dead or comes back alive, but never as another person.
+      writeFileSync(at.users, people({}));
+      await eventually('the newer session is dead', async () => (await status(PAGE, fresh)) === 302);
+    });
+
+    test('an account that is deleted, or disabled, is nobody at once', async () => {
+      for (const gone of [undefined, { ...(bob as Account), disabled: true }]) {
+        const cookie = `gate=${(await signIn(at, PORTAL, 'bob', 'builder-secret')).get('gate')}`;
+        assert.equal(await status(PAGE, cookie), 200);
+        writeFileSync(at.users, people({ bob: gone }));
+        await eventually('the session is dead', async () => (await status(PAGE, cookie)) === 302);
+        await assert.rejects(signIn(at, PORTAL, 'bob', 'builder-secret'), /401/);
+        writeFileSync(at.users, people({}));
+        await eventually('bob is back', () =>
+          signIn(at, PORTAL, 'bob', 'builder-secret').then(
+            () => true,
+            () => false,
+          ),
+        );
+      }
+      assert.equal(await status(PAGE, alice), 200);
+    });
+  });
+});
