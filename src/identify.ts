@@ -175,7 +175,7 @@ function presentedSession(
   p: Presented,
 ): MaybePromise<Session | undefined> {
   const { origin, domain } = p.candidates;
-  const own = sessionOf(ports, lines, cookieNames(/^(?:https|wss):/.test(origin)).app, p);
+  const own = sessionOf(ports, lines, cookieNames(origin.startsWith('https:') || origin.startsWith('wss:')).app, p);
   if (domain === undefined) return own;
   return whenReady(own, (session) => session ?? sessionOf(ports, lines, domain.cookie, p));
 }

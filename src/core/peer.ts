@@ -43,6 +43,8 @@ const ABSENT: Unknown = { missing: 'X-Forwarded-For' };
  */
 export function forwardedClient(headers: HeaderList, trusted: TrustedPeer): Ip | Unknown {
   const lines = all(headers, 'x-forwarded-for');
+  const [only = ''] = lines;
+  if (lines.length === 1 && !only.includes(',')) return parseIp(only.trim()) ?? MALFORMED;
   if (lines.length === 0) return ABSENT;
   const entries = lines.join(',').split(',');
   for (let i = entries.length - 1; i >= 0; i--) {

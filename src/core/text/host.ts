@@ -27,8 +27,24 @@ export function parseHost(text: string): Host | undefined {
   return LABELS.test(host) ? (host as Host) : undefined;
 }
 
-/** Parses `host[:port]`. Lists, userinfo, empty ports, leading-zero ports and ports beyond 65535 are refused. */
+const MAX_RECENT = 1024;
+const recent = new Map<string, Authority>();
+
+/**
+ * Parses `host[:port]`. Lists, userinfo, empty ports, leading-zero ports and ports beyond 65535 are refused. The few
+ * that a site has are remembered; strangers can make the memory forget, not grow.
+ */
 export function parseAuthority(text: string): Authority | undefined {
+  const known = recent.get(text);
+  if (known !== undefined) return known;
+  const parsed = readAuthority(text);
+  if (parsed === undefined) return undefined;
+  if (recent.size >= MAX_RECENT) recent.clear();
+  recent.set(text, parsed);
+  return parsed;
+}
+
+function readAuthority(text: string): Authority | undefined {
   const end = text.startsWith('[') ? text.indexOf(']') + 1 : text.length;
   const colon = text.indexOf(':', end === text.length && !text.startsWith('[') ? 0 : end);
   if (colon < 0) {
