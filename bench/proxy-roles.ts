@@ -1,10 +1,8 @@
 /**
- * The processes of bench/proxy.ts: `proxy-roles.ts ROLE UPSTREAM_PORT`. Each listens on a free loopback port, prints
- * it, and answers each line on standard input with the CPU microseconds it has used.
+ * The processes of bench/proxy.ts: `proxy-roles.ts ROLE PORT UPSTREAM_PORT`.
  */
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { createServer, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { createForwarder } from '../src/proxy/forward.ts';
 
 const BODY = 'x'.repeat(1024);
@@ -36,15 +34,15 @@ function backend(socket: Socket): void {
   socket.on('error', () => {});
 }
 
-function ours(port: number): http.Server {
+function forwarder(port: number): http.Server {
   const upstream = { hostname: '127.0.0.1', port, text: `127.0.0.1:${port}` };
-  const forwarder = createForwarder({
+  const proxy = createForwarder({
     ownedFolds: OWNED,
     isOurCookie: (name) => name === '__Host-lintel' || name === 'lintel',
     onRefusedCookie: () => {},
   });
   return http.createServer((req, res) => {
-    forwarder.forward({
+    proxy.forward({
       req,
       res,
       upstream,
@@ -93,18 +91,13 @@ function bare(): http.Server {
   });
 }
 
-const [role, upstream = '0'] = process.argv.slice(2);
-const roles = {
-  backend: () => createServer(backend),
-  ours: () => ours(Number(upstream)),
-  crude: () => crude(Number(upstream)),
-  bare,
-} as const;
-if (role === undefined || !Object.hasOwn(roles, role)) throw new Error(`no such role: ${role}`);
-const server = roles[role as keyof typeof roles]();
-server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port));
-process.stdin.on('data', () => {
-  const { user, system } = process.cpuUsage();
-  console.log(user + system);
-});
-process.stdin.on('end', () => process.exit(0));
+const [role = '', port, upstream] = process.argv.slice(2);
+const roles = new Map<string, () => Server>([
+  ['backend', () => createServer(backend)],
+  ['forwarder', () => forwarder(Number(upstream))],
+  ['crude', () => crude(Number(upstream))],
+  ['bare', bare],
+]);
+const make = roles.get(role);
+if (make === undefined) throw new Error(`no such role: ${role}`);
+make().listen(Number(port), '127.0.0.1');

@@ -61,8 +61,6 @@ export class Exchange implements ConnectionUser {
     const { req, res } = this.#call;
     if (res.destroyed || req.socket.destroyed) return; // left while it was judged; `close` will not come again
     res.on('close', this.#left);
-    // A pipelined request whose turn has not come has no socket on its response, which then never closes.
-    if (res.socket === null) req.once('close', this.#left);
     if (this.#head.length > this.#owner.maxRequestBytes) this.#tooLarge();
     else this.#connect(this.#repeatable ? Number.POSITIVE_INFINITY : FRESH_MS);
   }
@@ -180,13 +178,11 @@ export class Exchange implements ConnectionUser {
     if (this.#paused) return;
     this.#paused = true;
     this.#connection?.pause();
-    this.#call.res.once('drain', this.#resume);
+    this.#call.res.once('drain', () => {
+      this.#paused = false;
+      if (this.#state !== 'over') this.#connection?.resume();
+    });
   }
-
-  readonly #resume = (): void => {
-    this.#paused = false;
-    if (this.#state !== 'over') this.#connection?.resume();
-  };
 
   /** The client is gone: nobody wants the answer. */
   readonly #left = (): void => {

@@ -44,8 +44,8 @@ export function isMalformed(value: object): value is Malformed {
   return 'malformed' in value;
 }
 
-/** Controls but HTAB, and CR or LF alone: a second reader might see another line there (response splitting). */
-const UNSAFE = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
+/** Controls but HTAB; CR and LF are looked at where lines are cut. */
+const UNSAFE = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9][0-9])(?: [^\r\n]*)?$/;
 const LENGTH = /^(0|[1-9][0-9]{0,14})$/;
 
@@ -54,8 +54,9 @@ const LENGTH = /^(0|[1-9][0-9]{0,14})$/;
  * Obsolete line folding, bare CR or LF, NUL, space around names and contradictory framing are malformed.
  */
 export function parseResponseHead(text: string, method: string, rules: ResponseRules): ResponseHead | Malformed {
-  if (UNSAFE.test(text)) return bad('a control character or a bare line break in the head');
-  const lineEnd = text.indexOf('\r\n');
+  if (UNSAFE.test(text)) return bad('a control character in the head');
+  const lineEnd = endOfLine(text, 0);
+  if (lineEnd < 0) return bad('a bare line break in the head');
   const status = STATUS_LINE.exec(text.slice(0, lineEnd));
   if (status === null) return bad(`status line ${quote(text.slice(0, lineEnd))}`);
   const found: Found = {
@@ -75,7 +76,8 @@ export function parseResponseHead(text: string, method: string, rules: ResponseR
 function walk(text: string, from: number, found: Found, rules: ResponseRules): Malformed | undefined {
   let count = 0;
   while (from < text.length) {
-    const end = text.indexOf('\r\n', from);
+    const end = endOfLine(text, from);
+    if (end < 0) return bad('a bare line break in the head');
     const colon = text.indexOf(':', from);
     if (colon < 0 || colon > end) return bad(`header line ${quote(text.slice(from, end))}`);
     if (++count > rules.maxHeaders) return bad(`more than ${rules.maxHeaders} headers`);
@@ -116,6 +118,15 @@ function take(name: string, value: string, found: Found, rules: ResponseRules): 
     default:
       return kind satisfies never;
   }
+}
+
+/**
+ * Where the line from `from` on ends: at the next CR, which must be followed by the next LF. Negative otherwise: with a
+ * CR or LF alone a second reader might see another line there (response splitting).
+ */
+function endOfLine(text: string, from: number): number {
+  const end = text.indexOf('\r', from);
+  return text.indexOf('\n', from) === end + 1 ? end : -1;
 }
 
 /** OWS is SP and HTAB only; `String.trim` would also take other spaces. */

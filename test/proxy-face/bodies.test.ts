@@ -183,6 +183,21 @@ test('an answer before the end of the body is delivered, and the connection to t
   assert.equal(backend.connections.length, 2);
 });
 
+test('an upload that waits for an app which answered without reading is read to its end', async (t) => {
+  const backend = await startBackend(t, async (c) => {
+    c.socket.pause();
+    await sleep(150);
+    c.write('HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig');
+  });
+  const face = await startFace(t, backend.port);
+  const client = openClient(t, face.port);
+  client.send(request('POST', '/', `Content-Length: ${30 * MiB}`));
+  client.socket.write(Buffer.alloc(30 * MiB, 'x'));
+  await client.until('big');
+  client.send(get('/'));
+  await client.until(/big.*big/s);
+});
+
 test('a client that goes on sending after the answer is cut', async (t) => {
   const backend = await startBackend(t, async (c) => {
     await c.until('\r\n\r\n');
