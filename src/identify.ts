@@ -20,6 +20,7 @@ import { ANONYMOUS, type Subject, type User } from './core/subject.ts';
 import { known } from './core/target.ts';
 import { pickCookies } from './core/text/cookie.ts';
 import { all, first, type HeaderList, single } from './core/text/header-list.ts';
+import { formatIp } from './core/text/ip.ts';
 
 export interface IdentifyPorts {
   readonly store: SessionStore;
@@ -135,15 +136,12 @@ async function byPassword(
     return signedIn({ kind: 'user', user: checked.value, level: 'one_factor', via: 'basic' }, consumed);
   }
   const why = checked.error;
+  const who = known(client) ? formatIp(client) : 'unknown';
+  ports.audit.record({ kind: 'sign-in-failed', typed: username, client: who, why: why.kind });
   switch (why.kind) {
     case 'refused':
+    case 'throttled': // looks like a wrong password: whoever guesses learns nothing about the account (contract §4.4)
       return { ...NOBODY, refused: strategy };
-    case 'throttled':
-      return {
-        ...NOBODY,
-        refused: strategy,
-        fault: fault('THROTTLED', `Basic sign-in, retry in ${why.retryAfterSeconds} s`),
-      };
     case 'busy':
       return { ...NOBODY, refused: strategy, fault: fault('VERIFIER-BUSY', 'Basic sign-in') };
     case 'unavailable':

@@ -43,7 +43,8 @@ function fromForwarded(wire: Wire, peer: TrustedPeer, facts: Facts): Result<Aske
   const h = wire.headers;
   const scheme = forwardedOr(peer, h, 'x-forwarded-proto', 'X-Forwarded-Proto', connectionScheme(wire));
   if (!scheme.ok) return scheme;
-  const authority = forwarded(peer, h, 'x-forwarded-host', 'X-Forwarded-Host');
+  const host = present(h, 'x-forwarded-host') ? 'x-forwarded-host' : 'host';
+  const authority = forwarded(peer, h, host, 'X-Forwarded-Host');
   if (!authority.ok) return authority;
   const uri = forwarded(peer, h, 'x-forwarded-uri', 'X-Forwarded-Uri');
   if (!uri.ok) return uri;

@@ -2,11 +2,17 @@ import type { IncomingMessage } from 'node:http';
 import { type Fault, fault } from '../core/fault.ts';
 import { err, ok, type Result } from '../core/result.ts';
 
+/** A form or a small JSON arrives at once; a sender that goes silent in the middle must not hold a connection. */
+const WHOLE_WITHIN_MS = 10_000;
+
 /** Reads a whole body of at most `limit` bytes. What is over is not read; the connection is closed after the answer. */
 export async function readBody(req: IncomingMessage, limit: number): Promise<Result<Uint8Array, Fault>> {
   if (Number(req.headers['content-length'] ?? 0) > limit) return err(fault('BODY-TOO-LARGE', `over ${limit} bytes`));
   const chunks: Buffer[] = [];
   let size = 0;
+  const late = AbortSignal.timeout(WHOLE_WITHIN_MS);
+  const cut = () => req.destroy();
+  late.addEventListener('abort', cut);
   try {
     for await (const chunk of req) {
       const bytes = Buffer.from(chunk);
@@ -15,7 +21,10 @@ export async function readBody(req: IncomingMessage, limit: number): Promise<Res
       chunks.push(bytes);
     }
   } catch (error) {
+    if (late.aborted) return err(fault('REQUEST-TIMEOUT', `the body did not arrive in ${WHOLE_WITHIN_MS} ms`));
     return err(fault('REQUEST-MALFORMED', `the body did not arrive: ${String(error)}`));
+  } finally {
+    late.removeEventListener('abort', cut);
   }
   return ok(Buffer.concat(chunks));
 }

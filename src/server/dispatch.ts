@@ -113,6 +113,8 @@ function route(house: House, a: Admitted, req: IncomingMessage, res: ServerRespo
   }
   const endpoint = house.endpoints.find((e) => isAt(e, path));
   if (endpoint !== undefined) return checked(house, endpoint, wire, trusted);
+  const slashed = path.endsWith('/') && house.endpoints.some((e) => `${e.endpoint.path}/` === path);
+  if (slashed) return { status: 301, headers: ['Location', path.slice(0, -1), 'Cache-Control', 'no-store'], body: '' };
   if (path === '/api/health') return health(house, wire);
   if (portal !== undefined) return toPortal(house, portal, a, req, path, query);
   if (place !== undefined && path.startsWith(DOOR)) return door(house, a, place, path, query);

@@ -33,7 +33,7 @@ export function admit(req: IncomingMessage, proxies: TrustedProxies): Result<Adm
   const authority = parseAuthority(host.value);
   if (authority === undefined) return malformed(`Host ${quote(host.value)}`);
   if (!target.startsWith('/')) return malformed(`target ${quote(target)} is not in origin form`);
-  if (/[#\u0000-\u0020\u007f]/.test(target)) return malformed(`target ${quote(target)}`);
+  if (/[#\u0000-\u0020\u007f]|^[^?]*\\/.test(target)) return malformed(`target ${quote(target)}`);
   if (req.httpVersionMinor === 0 && single(headers, 'transfer-encoding').kind !== 'absent') {
     return malformed('Transfer-Encoding in HTTP/1.0');
   }
