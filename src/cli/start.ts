@@ -1,10 +1,9 @@
-import type { RequestListener } from 'node:http';
 import type { Settings } from '../config/settings.ts';
 import type { SessionStore, UserSource } from '../core/ports.ts';
 import { createAudit } from '../ops/audit.ts';
 import { systemClock } from '../ops/clock.ts';
 import { createLog, type Log } from '../ops/log.ts';
-import { createMetrics, type Metrics } from '../ops/metrics.ts';
+import { createMetrics } from '../ops/metrics.ts';
 import { randomKey, systemSecrets } from '../ops/secrets.ts';
 import { parseUrl } from '../ops/url.ts';
 import { cachedVerifier } from '../passwords/basic-cache.ts';
@@ -12,6 +11,7 @@ import { openVerifier } from '../passwords/verifier.ts';
 import type { Forwarder } from '../proxy/forward.ts';
 import { dispatcher, type House } from '../server/dispatch.ts';
 import { type Listening, listen } from '../server/listener.ts';
+import { opsFace } from '../server/ops-face.ts';
 import { startSweeper } from '../stores/sweep.ts';
 import { openStore } from '../stores/table.ts';
 import { buildHouse, proxyGuards, type Rooms } from './house.ts';
@@ -148,42 +148,4 @@ const RESTART_KEYS = [
 function restartKeys(atStart: Settings, next: Settings): string[] {
   const changed = RESTART_KEYS.filter(([key]) => JSON.stringify(atStart[key]) !== JSON.stringify(next[key]));
   return changed.map(([, name]) => name);
-}
-
-/** Liveness, readiness and numbers, on a listener of their own. */
-function opsFace(store: SessionStore, users: UserSource, metrics: Metrics): RequestListener {
-  const routes: Readonly<Record<string, () => Promise<{ status: number; type: string; body: string }>>> = {
-    '/healthz': async () => ({ status: 200, type: 'text/plain', body: 'ok\n' }),
-    '/readyz': async () => {
-      try {
-        await store.ping();
-        return { status: 200, type: 'text/plain', body: `ready, ${users.count()} users\n` };
-      } catch (error) {
-        return { status: 503, type: 'text/plain', body: `STORE-UNAVAILABLE: ${String(error)}\n` };
-      }
-    },
-    '/metrics': async () => {
-      const { contentType, text } = await metrics.exposition();
-      return { status: 200, type: contentType, body: text };
-    },
-  };
-  return (req, res) => {
-    const route =
-      req.method === 'GET' || req.method === 'HEAD' ? routes[(req.url ?? '').split('?')[0] ?? ''] : undefined;
-    const missing = async () => ({
-      status: 404,
-      type: 'text/plain',
-      body: 'NOT-FOUND: /healthz, /readyz and /metrics are here.\n',
-    });
-    (route ?? missing)().then(
-      ({ status, type, body }) => {
-        res.writeHead(status, { 'Content-Type': type, 'Cache-Control': 'no-store' });
-        res.end(body);
-      },
-      (error: unknown) => {
-        res.writeHead(500);
-        res.end(`INTERNAL: ${String(error)}\n`);
-      },
-    );
-  };
 }
