@@ -23,9 +23,8 @@ test('dot segments are resolved, escapes decoded once', () => {
     ['/a/./b/.', ['/a/b/']],
     ['/a/..', ['/']],
     ['/%61dmin', ['/admin']],
-    ['/a%2520b', ['/a%20b']],
+    ['/a%2520b', ['/a%20b', '/a b']],
     ['/J%C3%BCrgen', ['/Jürgen']],
-    ['/admin%3f/public', ['/admin?/public']],
     ['/.well-known/x', ['/.well-known/x']],
   ];
   for (const [path, expected] of table) assert.deepEqual(readings(path), expected, path);
@@ -38,6 +37,7 @@ test('what servers read differently has every reading', () => {
     ['/public/..;/admin', ['/public/..;/admin', '/admin']],
     ['/admin;x=1', ['/admin;x=1', '/admin']],
     ['/public%3b/../admin', ['/admin']],
+    ['/admin%3f/public', ['/admin?/public', '/admin']],
     ['//admin', ['//admin', '/admin']],
     ['/a//../b', ['/a/b', '/b']],
   ];
