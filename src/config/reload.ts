@@ -24,6 +24,7 @@ export function watchConfig(files: readonly string[], onChange: () => void | Pro
   let isRunning = false;
   let isAgain = false;
   let watched = '';
+  let isClosed = false;
 
   const run = async () => {
     if (isRunning) {
@@ -43,7 +44,7 @@ export function watchConfig(files: readonly string[], onChange: () => void | Pro
   };
   const trigger = () => {
     clearTimeout(timer);
-    timer = setTimeout(run, SETTLE_MS);
+    if (!isClosed) timer = setTimeout(run, SETTLE_MS);
   };
   const stop = () => {
     for (const w of watchers) w.close();
@@ -66,6 +67,7 @@ export function watchConfig(files: readonly string[], onChange: () => void | Pro
     trigger,
     follow,
     close() {
+      isClosed = true;
       clearTimeout(timer);
       stop();
     },

@@ -1,8 +1,9 @@
 import { chmodSync, readFileSync, unlinkSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { connect, type Socket } from 'node:net';
+import { connect, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { FAULTS, type FaultId } from '../core/fault.ts';
 import { acceptedOnUnixSocket } from './wire.ts';
 
@@ -101,14 +102,24 @@ async function removeStale(path: string): Promise<void> {
   }
 }
 
+/** How long a connection without a request is kept for one that may be on its way already. */
+const LAST_CALL_MS = 250;
+
+/** node:http's own close() cuts connections between two requests at once, and so the request that just left a client. */
 async function close(server: Server, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => {
-    server.close(() => resolve());
+    NetServer.prototype.close.call(server, () => resolve());
   });
+  server.maxRequestsPerSocket = 1; // the answer to whatever still comes says Connection: close
+  server.headersTimeout = LAST_CALL_MS; // a connection that never said anything counts as busy
+  const rest = setTimeout(() => server.closeAllConnections(), graceMs);
+  await Promise.race([closed, delay(LAST_CALL_MS, undefined, { ref: false })]);
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
   server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
-  clearTimeout(timer);
+  clearInterval(idle);
+  clearTimeout(rest);
+  server.close(); // ends the timer that looks for slow headers
 }
 
 function refuse(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex, refused: RefusedListener): void {

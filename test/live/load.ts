@@ -18,13 +18,6 @@ export interface WrkReport {
   readonly text: string;
 }
 
-export interface WrkOptions {
-  readonly seconds: number;
-  readonly path: string;
-  /** "Name: value" lines. */
-  readonly headers: readonly string[];
-}
-
 /** wrk by itself tells "Non-2xx" apart from the rest and no more. */
 const SCRIPT = `
 local threads = {}
@@ -45,26 +38,42 @@ function done(summary)
 end
 `;
 
-/** Runs wrk for so long, on eight connections that it keeps open; resolves with what it counted. */
-export function wrk(scope: Scope, at: Address, options: WrkOptions): Promise<WrkReport> {
+/** No test may load the machine for longer, whatever it waits for. */
+const LONGEST_S = 15;
+
+export interface Weight {
+  /** Ends the load; resolves with what wrk counted. */
+  lift(): Promise<WrkReport>;
+}
+
+/** Runs wrk on eight connections that it keeps open, until it is lifted. */
+export function wrk(scope: Scope, at: Address, path: string, headers: readonly string[]): Weight {
   const script = join(tempDir(scope), 'count.lua');
   writeFileSync(script, SCRIPT);
-  const headers = options.headers.flatMap((line) => ['-H', line]);
-  const url = `http://${at.host}:${at.port}${options.path}`;
-  const child = spawn(partPath('wrk'), ['-t1', '-c8', `-d${options.seconds}s`, '-s', script, ...headers, url]);
+  const fields = headers.flatMap((line) => ['-H', line]);
+  const url = `http://${at.host}:${at.port}${path}`;
+  const child = spawn(partPath('wrk'), ['-t1', '-c8', `-d${LONGEST_S}s`, '-s', script, ...fields, url]);
   scope.after(() => child.kill('SIGKILL'));
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk));
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<void>((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', () => {
-      const errors = /ERRORS connect=(\d+) read=(\d+) write=(\d+) timeout=(\d+)/.exec(text);
-      if (errors === null) return reject(new Error(`wrk did not finish:\n${text}`));
-      const [connect = 0, read = 0, write = 0, timeout = 0] = errors.slice(1).map(Number);
-      const statuses = new Map([...text.matchAll(/^STATUS (\d+) (\d+)$/gm)].map((m) => [Number(m[1]), Number(m[2])]));
-      resolve({ statuses, errors: { connect, read, write, timeout }, text });
-    });
+    child.once('close', () => resolve());
   });
+  const lift = async () => {
+    child.kill('SIGINT'); // it stops and reports
+    await ended;
+    return reportOf(text);
+  };
+  return { lift };
+}
+
+function reportOf(text: string): WrkReport {
+  const errors = /ERRORS connect=(\d+) read=(\d+) write=(\d+) timeout=(\d+)/.exec(text);
+  if (errors === null) throw new Error(`wrk did not report:\n${text}`);
+  const [connect = 0, read = 0, write = 0, timeout = 0] = errors.slice(1).map(Number);
+  const statuses = new Map([...text.matchAll(/^STATUS (\d+) (\d+)$/gm)].map((m) => [Number(m[1]), Number(m[2])]));
+  return { statuses, errors: { connect, read, write, timeout }, text };
 }
 
 export const NO_ERRORS: WrkReport['errors'] = { connect: 0, read: 0, write: 0, timeout: 0 };
@@ -75,10 +84,14 @@ export interface Answered {
   readonly ended: number;
   /** 0: there was none. */
   readonly status: number;
+  /** Why there was none: ECONNREFUSED, ECONNRESET … */
+  readonly failure: string | undefined;
 }
 
 export interface Prober {
   readonly answers: readonly Answered[];
+  /** Resolves when so many requests that began after now are answered. */
+  more(count: number): Promise<void>;
   /** Resolves when the last request has been answered. */
   stop(): Promise<readonly Answered[]>;
 }
@@ -91,9 +104,9 @@ export function probe(scope: Scope, at: Address, path: string, headers: readonly
   const run = async () => {
     while (!isOver) {
       const began = performance.now();
-      const status = await once(agent, at, path, headers);
-      answers.push({ began, ended: performance.now(), status });
-      if (status === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      const said = await once(agent, at, path, headers);
+      answers.push({ ...said, began, ended: performance.now() });
+      if (said.status === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };
   const running = Promise.all(Array.from({ length: connections }, run));
@@ -103,19 +116,32 @@ export function probe(scope: Scope, at: Address, path: string, headers: readonly
     agent.destroy();
     return answers;
   };
+  const more = async (count: number) => {
+    const now = performance.now();
+    while (answers.filter((a) => a.began > now).length < count) {
+      if (performance.now() - now > LONGEST_S * 1_000) throw new Error(`not ${count} answers within ${LONGEST_S} s`);
+      await sleep(20);
+    }
+  };
   scope.after(stop);
-  return { answers, stop };
+  return { answers, more, stop };
 }
 
-function once(agent: Agent, at: Address, path: string, headers: readonly string[]): Promise<number> {
+type Said = Pick<Answered, 'status' | 'failure'>;
+
+function once(agent: Agent, at: Address, path: string, headers: readonly string[]): Promise<Said> {
   return new Promise((resolve) => {
     const fields = headers.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]);
-    const sent = request({ ...at, path, agent, headers: Object.fromEntries(fields) }, (reply) => {
-      reply.resume();
-      reply.once('end', () => resolve(reply.statusCode ?? 0));
-      reply.once('error', () => resolve(0));
-    });
-    sent.once('error', () => resolve(0));
+    const failed = (error: NodeJS.ErrnoException) => resolve({ status: 0, failure: error.code ?? error.message });
+    const sent = request(
+      { host: at.host, port: at.port, path, agent, headers: Object.fromEntries(fields) },
+      (reply) => {
+        reply.resume();
+        reply.once('end', () => resolve({ status: reply.statusCode ?? 0, failure: undefined }));
+        reply.once('error', failed);
+      },
+    );
+    sent.once('error', failed);
     sent.end();
   });
 }

@@ -17,7 +17,8 @@ export interface Live extends Served {
   /** Where /metrics and its neighbours are. */
   readonly ops: Address;
   readonly env: Readonly<Record<string, string>>;
-  log(): LogLine[];
+  /** Every line so far, or from the nth on. */
+  log(from?: number): LogLine[];
   /** Resolves when the process is gone. */
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
 }
@@ -43,7 +44,8 @@ throttle: {max_retries: 0}
 export interface LiveOptions {
   /** lintel.yml; DIR stands for the temporary directory. Port 0 is fine: the ready line tells. */
   readonly config: string;
-  readonly users?: Readonly<Record<string, Account>>;
+  /** Accounts, or the text of users.yml. */
+  readonly users?: Readonly<Record<string, Account>> | string;
   /** The directory, where somebody made it already. */
   readonly dir?: string;
 }
@@ -54,7 +56,8 @@ export async function live(scope: Scope, options: LiveOptions): Promise<Live> {
   const config = join(dir, 'lintel.yml');
   const users = join(dir, 'users.yml');
   writeFileSync(config, options.config.replaceAll('DIR', dir));
-  writeFileSync(users, usersFile(options.users ?? USERS));
+  const accounts = options.users ?? USERS;
+  writeFileSync(users, typeof accounts === 'string' ? accounts : usersFile(accounts));
   // The control socket stays inside the test, whatever account runs it.
   const env = {
     NO_COLOR: '1',
@@ -77,7 +80,7 @@ export async function live(scope: Scope, options: LiveOptions): Promise<Live> {
     database: join(dir, 'lintel.db'),
     process: child,
     output,
-    log: () => logLines(output()),
+    log: (from = 0) => logLines(output()).slice(from),
     exited,
     stop: async () => {
       child.kill('SIGTERM');
