@@ -175,7 +175,7 @@ export function appAt(
   const fit =
     entry.apps.find((a) => a.url.port === port && (a.url.scheme === 'https') === secure) ??
     entry.apps.find((a) => a.url.port === port) ??
-    (entry.apps.length === 1 || t.port === undefined ? entry.apps[0] : undefined);
+    (entry.apps.length === 1 ? entry.apps[0] : undefined);
   if (fit === undefined) return undefined;
   return { app: fit.app, origin: urlOrigin(fit.url, t.host), secure: fit.url.scheme === 'https' };
 }

@@ -2,7 +2,7 @@ import type { Decision, DenyReason, Ground } from '../decision.ts';
 import { type Fault, fault } from '../fault.ts';
 import { err, ok, type Result } from '../result.ts';
 import { type Level, meets, type Subject } from '../subject.ts';
-import { isSecure, type Target, targetOrigin, type Unknown } from '../target.ts';
+import { effectivePort, isSecure, type Target, targetOrigin, type Unknown } from '../target.ts';
 import { type AppPlace, appAt, type CookieDomain, type Policy } from './compile.ts';
 import { type CompiledRule, matchConditions, matchUser } from './match.ts';
 import type { Outcome } from './rule.ts';
@@ -40,6 +40,9 @@ const BY_RULE: DenyReason = { kind: 'rule' };
 export function candidatesFor(policy: Policy, target: Target): Result<Candidates, Fault> {
   const entry = policy.lookup(target.host);
   const place = appAt(entry, target);
+  if (place === undefined && entry.apps.length > 0) {
+    return err(fault('HOST-UNKNOWN', `no app of host ${target.host} has port ${effectivePort(target)}`));
+  }
   const named = place !== undefined || entry.domain !== undefined;
   if (!named && (policy.source.domains.length > 0 || entry.rules.length === 0)) {
     return err(fault('HOST-UNKNOWN', `no app or domain covers host ${target.host}`));

@@ -49,7 +49,7 @@ function allowedOrigin(policy: Policy, t: Target): string | undefined {
     const secure = t.scheme === 'https' || t.scheme === 'wss';
     return secure === place.secure && (t.port ?? standard) === declared ? place.origin : undefined;
   }
-  if (t.scheme !== 'https' && t.scheme !== 'wss') return undefined;
+  if (entry.apps.length > 0 || (t.scheme !== 'https' && t.scheme !== 'wss')) return undefined;
   const named = entry.rules.length > 0 || policy.source.defaultOutcome.kind !== 'deny';
   if (!named || (policy.source.domains.length > 0 && entry.domain === undefined)) return undefined;
   return `${t.scheme}://${t.host}${t.port === undefined ? '' : `:${t.port}`}`;
