@@ -135,5 +135,9 @@ function registerHistogram(Histogram: typeof HistogramClass, registry: Registry,
       ],
     };
   };
-  Object.assign(new Histogram({ name, help, buckets: [...BOUNDS], registers: [registry] }), { get });
+  // Text is made from the second one.
+  Object.assign(new Histogram({ name, help, buckets: [...BOUNDS], registers: [registry] }), {
+    get,
+    getForPromString: get,
+  });
 }
