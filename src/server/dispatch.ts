@@ -78,7 +78,10 @@ const BODY_LIMIT = 64 * 1024;
  * Lintel proxies is the app (but for the hand-over paths), and check endpoints stand on every other host.
  */
 export function dispatcher(house: () => House, audit: AuditSink): RequestListener {
+  const condemned = new WeakSet<object>();
   return (req, res) => {
+    // Pipelined behind a malformed request and parsed before that was refused: it may be part of it.
+    if (condemned.has(req.socket)) return;
     const answer = (reply: Reply | undefined) => {
       if (reply === undefined) return;
       // The rest of an unread body must not be parsed as the next request.
@@ -88,6 +91,7 @@ export function dispatcher(house: () => House, audit: AuditSink): RequestListene
     try {
       const current = house();
       const admitted = admit(req, current.proxies);
+      if (!admitted.ok) condemned.add(req.socket);
       const reply = admitted.ok
         ? route(current, admitted.value, req, res)
         : refuse(current, admitted.error, req, audit);
