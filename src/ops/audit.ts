@@ -77,7 +77,12 @@ function fieldsOf(event: AuditEvent): Record<string, unknown> {
     case 'sign-out':
       return { user: event.user, client: event.client, sessions: event.sessions };
     case 'fault':
-      return { error: event.fault.id, detail: event.fault.detail, where: event.where, peer: event.peer };
+      return {
+        error: event.fault.id,
+        detail: withoutQueries(event.fault.detail),
+        where: event.where,
+        peer: event.peer,
+      };
     case 'touch-failed':
       return { detail: event.error };
     default:
@@ -114,8 +119,13 @@ function outcomeFields(decision: Decision): Record<string, unknown> {
       return { rule: decision.ground.rule?.label ?? 'default', reason: decision.reason.kind, ...header };
     }
     case 'fault':
-      return { error: decision.fault.id, detail: decision.fault.detail };
+      return { error: decision.fault.id, detail: withoutQueries(decision.fault.detail) };
     default:
       return decision satisfies never;
   }
+}
+
+/** A detail quotes what was sent, as far as the question mark. */
+function withoutQueries(detail: string): string {
+  return detail.replace(/\?[^\s"]+/g, '?…');
 }
