@@ -95,5 +95,7 @@ export function describeClient(client: Ip | Unknown): string {
 /** For log lines: bounded, and no byte that a terminal acts on. */
 export function quote(text: string): string {
   const cut = text.length > 200 ? `${text.slice(0, 200)}…` : text;
-  return JSON.stringify(cut);
+  return JSON.stringify(cut).replace(TERMINAL, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
+
+const TERMINAL = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;

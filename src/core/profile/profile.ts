@@ -1,5 +1,5 @@
 import type { User } from '../subject.ts';
-import { type Encoding, headerValue } from '../text/header-value.ts';
+import { type Encoding, exactHeaderValue, headerValue } from '../text/header-value.ts';
 
 /** Which part of a user fills a header. */
 export type Field = 'user' | 'name' | 'email' | 'groups';
@@ -49,15 +49,15 @@ export function identityHeaders(profile: Profile, user: User | undefined): reado
 function fill(h: ProfileHeader, user: User): string {
   switch (h.field) {
     case 'user':
-      return headerValue(user.name, h.encoding);
+      return exactHeaderValue(user.name, h.encoding);
     case 'name':
       return headerValue(user.displayName, h.encoding);
     case 'email':
-      return headerValue(user.emails[0] ?? '', h.encoding);
+      return exactHeaderValue(user.emails[0] ?? '', h.encoding);
     case 'groups':
       return user.groups
         .filter((g) => !g.includes(h.separator))
-        .map((g) => headerValue(g, h.encoding))
+        .map((g) => exactHeaderValue(g, h.encoding))
         .filter((g) => g !== '')
         .join(h.separator);
     default:

@@ -8,6 +8,7 @@
  */
 const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/g;
 const ASCII = /^[\x20-\x7e]*$/;
+const NOT_LATIN1 = /[^\u0020-\u007e\u00a0-\u00ff]/u;
 
 export type Encoding = 'utf8' | 'percent' | 'latin1';
 
@@ -25,6 +26,13 @@ export function headerValue(text: string, encoding: Encoding): string {
     default:
       return encoding satisfies never;
   }
+}
+
+/** A value that tells people or groups apart: empty when the encoding would have to drop or replace anything of it. */
+export function exactHeaderValue(text: string, encoding: Encoding): string {
+  const holds = text === text.replace(INVISIBLE, '').trim() && text.isWellFormed();
+  const fits = encoding !== 'latin1' || !NOT_LATIN1.test(text);
+  return holds && fits ? headerValue(text, encoding) : '';
 }
 
 function percentEncode(text: string): string {
