@@ -9,7 +9,8 @@ export const systemSecrets: Secrets = {
     if (token === undefined) throw new Error('a fresh token does not have the form of a token');
     return token;
   },
-  id: () => randomBytes(9).toString('base64url'),
+  // People give these to commands: one that begins with a dash would be taken for an option.
+  id: () => randomBytes(9).toString('hex'),
   hash: (token) => secretKey(hash('sha256', token, 'base64url')),
 };
 
