@@ -76,8 +76,28 @@ function resource(target: Target, reading: string): string {
 }
 
 function query(groups: Rule['query'], target: Target): Match {
-  const pairs = parseQuery(target.query ?? '');
+  const raw = target.query ?? '';
+  const pairs = parseQuery(raw);
+  if (!readsAlike(raw, pairs, groups)) return DIFFERS;
   return groups.some((group) => group.every((c) => queryCondition(c, pairs))) ? 'yes' : 'no';
+}
+
+const DIFFERS: Unknown = { missing: 'a query that every app reads alike' };
+
+/**
+ * False where apps differ: a pair that cannot be decoded or holds ";" is nothing to some and a parameter to others; of
+ * two values for one key some take the first and some the last.
+ */
+function readsAlike(raw: string, pairs: readonly QueryPair[], groups: Rule['query']): boolean {
+  if (raw === '') return true;
+  if (pairs.length < raw.split('&').filter((part) => part !== '').length) return false;
+  const first = new Map<string, string>();
+  for (const { key, value } of pairs) {
+    const before = first.get(key);
+    if (before === undefined) first.set(key, value);
+    else if (before !== value && groups.some((group) => group.some((c) => c.key === key))) return false;
+  }
+  return true;
 }
 
 /** As Authelia: the first value of a key counts for equality and patterns; "not" needs the key to be there. */
