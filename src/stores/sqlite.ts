@@ -4,13 +4,17 @@ import type { MaybePromise, SessionFilter, SessionStore, SessionSummary } from '
 import type { FoundSecret, HandOver, Secret, SecretKey, Session } from '../core/session.ts';
 import { MAX_SECRETS } from './purpose.ts';
 import { codeOf, explained, openDatabase, SqliteStoreError, transaction, whenFree } from './sqlite-file.ts';
-import { ReadPin } from './sqlite-pin.ts';
 import { cellsOf, foundSecret, handOver, PURPOSE_CODES, SESSION_COLUMNS, session } from './sqlite-rows.ts';
 import { arrays, condition, prepareAll, type Statements, secretValues, sessionValues } from './sqlite-statements.ts';
+import { WalIndex } from './wal-index.ts';
+
+/** Answers of `find` remembered until the next commit. */
+const MAX_FOUND = 10_000;
 
 /**
- * Sessions in one SQLite file (WAL). `find` is one prepared read of the file itself, so a revocation by any process is
- * seen by the next request, and it needs no lock that a writer could hold. What `open`, `attach`, `revoke` and
+ * Sessions in one SQLite file (WAL). `find` is one prepared read of the file itself, or what that read gave when nothing
+ * was committed since by any process (wal-index.ts), so a revocation by any process is seen by the next request. It
+ * needs no lock that a writer could hold. What `open`, `attach`, `revoke` and
  * `takeHandOver` acknowledge is on disk. Errors are SqliteStoreError; a file that cannot be used throws here.
  */
 export class SqliteStore implements SessionStore {
@@ -20,7 +24,8 @@ export class SqliteStore implements SessionStore {
   readonly #relaxed: DatabaseSync;
   readonly #sql: Statements;
   readonly #inode: number;
-  readonly #pin: ReadPin;
+  readonly #index: WalIndex;
+  readonly #found = new Map<SecretKey, FoundSecret>();
 
   constructor(path: string) {
     this.#path = path;
@@ -30,7 +35,7 @@ export class SqliteStore implements SessionStore {
     try {
       this.#sql = prepareAll(main, relaxed);
       this.#inode = statSync(path).ino;
-      this.#pin = new ReadPin(path);
+      this.#index = new WalIndex(path);
     } catch (error) {
       this.close();
       throw explained(path, error);
@@ -38,9 +43,17 @@ export class SqliteStore implements SessionStore {
   }
 
   find(key: SecretKey): FoundSecret | undefined {
-    this.#pin.noticeRead();
+    if (!this.#index.isUnchanged()) this.#found.clear();
+    const known = this.#found.get(key);
+    return known ?? this.#read(key);
+  }
+
+  /** The index was looked at before, so what is remembered here is never older than what it was remembered for. */
+  #read(key: SecretKey): FoundSecret | undefined {
     try {
-      return foundSecret(this.#sql.find.get(key));
+      const found = foundSecret(this.#sql.find.get(key));
+      if (found !== undefined && this.#found.size < MAX_FOUND) this.#found.set(key, found);
+      return found;
     } catch (error) {
       // A number that no release writes: a garbled row is an absent row.
       if (codeOf(error) === 'ERR_OUT_OF_RANGE') return undefined;
@@ -127,8 +140,8 @@ export class SqliteStore implements SessionStore {
   }
 
   close(): void {
-    this.#pin?.close();
     for (const db of [this.#relaxed, this.#main]) if (db.isOpen) db.close();
+    this.#index?.close();
   }
 
   #summary(cells: readonly unknown[]): SessionSummary[] {
