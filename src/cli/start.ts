@@ -109,6 +109,7 @@ export async function start(settings: Settings, options: StartOptions): Promise<
         house = buildHouse(next, rooms);
         current = next;
         forwarder?.guard(proxyGuards(next));
+        for (const listener of listeners) renew(listener, log);
         return ignored;
       },
       close: closeAll,
@@ -116,6 +117,16 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   } catch (error) {
     await closeAll();
     throw error;
+  }
+}
+
+/** Certificate and key are two files and never change at one moment; the reload after the second one finds both. */
+function renew(listener: Listening, log: Log): void {
+  try {
+    listener.renew();
+  } catch (error) {
+    const detail = `${listener.address}: ${String(error)}`;
+    log.write('error', 'the certificate was not taken up; the old one stays', { detail });
   }
 }
 

@@ -20,6 +20,8 @@ export interface Listening {
   /** "127.0.0.1:9091" or "unix:/path", with the port that was given. */
   readonly address: string;
   readonly port: number | undefined;
+  /** Reads the certificate again, for connections from now on. Throws when its files do not make one; the old one stays. */
+  renew(): void;
   /** Stops accepting, lets requests finish for up to `graceMs`, then closes what is left. */
   close(graceMs: number): Promise<void>;
 }
@@ -41,13 +43,8 @@ const OPTIONS: ServerOptions = {
 /** Starts one listener. Rejects with the system's error when the address cannot be had. */
 export async function listen(address: Address, handler: RequestListener, refused: RefusedListener): Promise<Listening> {
   const tls = address.kind === 'tcp' ? address.tls : undefined;
-  const server: Server =
-    tls === undefined
-      ? createServer(OPTIONS, handler)
-      : createTlsServer(
-          { ...OPTIONS, cert: readFileSync(tls.cert), key: readFileSync(tls.key), ALPNProtocols: ['http/1.1'] },
-          handler,
-        );
+  const secure = tls && createTlsServer({ ...OPTIONS, ...certificate(tls), ALPNProtocols: ['http/1.1'] }, handler);
+  const server: Server = secure ?? createServer(OPTIONS, handler);
   server.maxHeadersCount = 0; // all of them are seen and counted by admit(), none hidden
   server.timeout = 120_000;
   if (address.kind === 'unix') server.on('connection', acceptedOnUnixSocket);
@@ -68,7 +65,12 @@ export async function listen(address: Address, handler: RequestListener, refused
   const bound = server.address();
   const port = bound !== null && typeof bound === 'object' ? bound.port : undefined;
   const text = address.kind === 'unix' ? `unix:${address.path}` : `${hostText(address.host)}:${port}`;
-  return { address: text, port, close: (graceMs) => close(server, graceMs) };
+  const renew = () => tls && secure?.setSecureContext(certificate(tls));
+  return { address: text, port, renew, close: (graceMs) => close(server, graceMs) };
+}
+
+function certificate({ cert, key }: { readonly cert: string; readonly key: string }) {
+  return { cert: readFileSync(cert), key: readFileSync(key) };
 }
 
 async function bind(server: Server, address: Address): Promise<void> {
