@@ -3,7 +3,7 @@ import type { PortalAddress } from './policy/compile.ts';
 import type { Candidates } from './policy/decide.ts';
 import type { ParseUrl } from './ports.ts';
 import { err, ok, type Result } from './result.ts';
-import { known, quote, targetUrl } from './target.ts';
+import { known, quoteAddress, targetUrl } from './target.ts';
 import { isWithin } from './text/host.ts';
 import { escapedPath, parseQuery, queryComponent, queryText } from './text/url-encode.ts';
 
@@ -45,7 +45,7 @@ function overridden(
   portal: PortalAddress | undefined,
   parse: ParseUrl,
 ): Result<SignIn, Fault> {
-  const refused = err(fault('PORTAL-OVERRIDE', `${quote(override)} for host ${c.target.host}`));
+  const refused = err(fault('PORTAL-OVERRIDE', `${quoteAddress(override)} for host ${c.target.host}`));
   const url = /[\\\u0000-\u0020\u007f]/.test(override) ? undefined : parse(override);
   if (url === undefined || url.protocol !== 'https:' || url.username !== '' || url.password !== '') return refused;
   if (c.domain === undefined)

@@ -62,10 +62,10 @@ export function canonicalTarget(parts: TargetParts): Result<Target, Fault> {
   if (authority === undefined) return err(fault('TARGET-HOST', `host ${quote(parts.authority)}`));
   const mark = parts.uri.indexOf('?');
   const path = parsePath(mark < 0 ? parts.uri : parts.uri.slice(0, mark));
-  if (!path.ok) return err(fault('TARGET-PATH', `path ${quote(parts.uri)}: ${path.error}`));
+  if (!path.ok) return err(fault('TARGET-PATH', `path ${quoteAddress(parts.uri)}: ${path.error}`));
   const query = mark < 0 ? undefined : parts.uri.slice(mark + 1);
   if (query !== undefined && UNSAFE_QUERY.test(query)) {
-    return err(fault('TARGET-PATH', `query ${quote(query)}: control byte or fragment`));
+    return err(fault('TARGET-PATH', 'the query: control byte or fragment'));
   }
   const { host, port } = authority;
   return ok({ scheme, host, port, path: path.value, query, method: parts.method, client: parts.client });
@@ -96,6 +96,12 @@ export function describeClient(client: Ip | Unknown): string {
 export function quote(text: string): string {
   const cut = text.length > 200 ? `${text.slice(0, 200)}…` : text;
   return JSON.stringify(cut).replace(TERMINAL, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** As `quote`, for addresses: without the query, where tokens live. */
+export function quoteAddress(text: string): string {
+  const mark = text.indexOf('?');
+  return quote(mark < 0 ? text : `${text.slice(0, mark)}?…`);
 }
 
 const TERMINAL = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;

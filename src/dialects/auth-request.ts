@@ -1,7 +1,7 @@
 import { type Fault, fault } from '../core/fault.ts';
 import { forwardedClient } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { quote } from '../core/target.ts';
+import { quoteAddress } from '../core/target.ts';
 import { answer } from './answer.ts';
 import type { Dialect } from './dialect.ts';
 import { endpointParameter, forwarded } from './read.ts';
@@ -31,7 +31,7 @@ export const authRequest: Dialect = {
 /** `scheme://authority[path][?query]` into its parts, without touching a byte of them. An empty path is "/". */
 export function splitUrl(url: string): Result<{ scheme: string; authority: string; uri: string }, Fault> {
   const match = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#\\]*)(.*)$/s.exec(url);
-  if (match === null) return err(fault('TARGET-PATH', `original URL ${quote(url)} is not absolute`));
+  if (match === null) return err(fault('TARGET-PATH', `original URL ${quoteAddress(url)} is not absolute`));
   const [, scheme = '', authority = '', uri = ''] = match;
   return ok({ scheme, authority, uri });
 }

@@ -3,7 +3,7 @@ import type { Strategy } from '../core/endpoint.ts';
 import { type Fault, fault } from '../core/fault.ts';
 import { forwardedClient, type TrustedPeer } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { canonicalTarget, quote, type Target, type Unknown } from '../core/target.ts';
+import { canonicalTarget, quoteAddress, type Target, type Unknown } from '../core/target.ts';
 import { single } from '../core/text/header-list.ts';
 import type { Ip } from '../core/text/ip.ts';
 import type { Reply, Wire } from '../core/wire.ts';
@@ -23,7 +23,7 @@ export function directStrategies(basicCacheMs: number): readonly Strategy[] {
 export function readDirect(wire: Wire, peer: TrustedPeer | undefined): Result<Target, Fault> {
   const host = single(wire.headers, 'host');
   if (host.kind !== 'one') return err(fault('REQUEST-MALFORMED', `Host is ${host.kind}`));
-  if (!wire.target.startsWith('/')) return err(fault('REQUEST-MALFORMED', `target ${quote(wire.target)}`));
+  if (!wire.target.startsWith('/')) return err(fault('REQUEST-MALFORMED', `target ${quoteAddress(wire.target)}`));
   const own = connectionScheme(wire);
   const scheme =
     peer === undefined ? ok(own) : forwardedOr(peer, wire.headers, 'x-forwarded-proto', 'X-Forwarded-Proto', own);

@@ -1,4 +1,5 @@
 import { fault } from '../core/fault.ts';
+import { quoteAddress } from '../core/target.ts';
 import type { Reply } from '../core/wire.ts';
 import { deniedSheet, duration, type Exits, levelSheet, loopSheet, throttleSheet } from './fault-pages.ts';
 import { openApps } from './judge.ts';
@@ -15,7 +16,7 @@ import { asked, type Wish } from './wish.ts';
 /** `GET /` and `GET /sign-in`: the form for strangers, the way on for those who are signed in, else their apps. */
 export async function arrival(v: Visit): Promise<Reply> {
   const wish = wishOf(v, fromQuery(v));
-  if (wish.kind === 'refused') return refuse(v, fault('RETURN-REFUSED', `rd ${JSON.stringify(wish.asked.rd)}`));
+  if (wish.kind === 'refused') return refuse(v, fault('RETURN-REFUSED', `rd ${quoteAddress(wish.asked.rd ?? '')}`));
   const who = await portalPresence(v.deps, v.r);
   if (who.kind === 'fault') return refuse(v, who.fault, again(v, wish));
   if (who.kind === 'nobody') return wantsJson(v.r.wire) ? faultJson('SIGN-IN-NEEDED') : form(v, 200, wish, BLANK);
@@ -112,15 +113,15 @@ async function onward(v: Visit, who: SignedIn, wish: Extract<Wish, { kind: 'app'
     case 'go':
       return redirect(how.status, way.location, [...given, ...cookieHeaders(way.cookies)]);
     case 'denied': {
-      note(v, fault('ACCESS-DENIED', `${who.user.name} asked for ${wish.to.href}`));
+      note(v, fault('ACCESS-DENIED', `${who.user.name} asked for ${quoteAddress(wish.to.href)}`));
       const sheet = deniedSheet(placeName(v), who.user, wish, switchAccount(v, wish));
       return show(v, 403, sheet, [...errorHeader('ACCESS-DENIED'), ...given]);
     }
     case 'level':
-      note(v, fault('LEVEL-UNAVAILABLE', `${who.user.name} asked for ${wish.to.href}`));
+      note(v, fault('LEVEL-UNAVAILABLE', `${who.user.name} asked for ${quoteAddress(wish.to.href)}`));
       return show(v, 403, levelSheet(who.user, wish, apps(v)), [...errorHeader('LEVEL-UNAVAILABLE'), ...given]);
     case 'loop':
-      note(v, fault('LOOP', `${wish.to.href} came back three times`));
+      note(v, fault('LOOP', `${quoteAddress(wish.to.href)} came back three times`));
       return show(v, 400, loopSheet(wish, again(v, wish)), [
         ...errorHeader('LOOP'),
         ...given,

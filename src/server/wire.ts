@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { type Fault, fault } from '../core/fault.ts';
 import { type Peer, type TrustedPeer, type TrustedProxies, trustPeer } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { quote } from '../core/target.ts';
+import { quote, quoteAddress } from '../core/target.ts';
 import { single } from '../core/text/header-list.ts';
 import { type Authority, parseAuthority } from '../core/text/host.ts';
 import { parseIp } from '../core/text/ip.ts';
@@ -32,8 +32,8 @@ export function admit(req: IncomingMessage, proxies: TrustedProxies): Result<Adm
   if (host.kind !== 'one') return malformed(`Host is ${host.kind}`);
   const authority = parseAuthority(host.value);
   if (authority === undefined) return malformed(`Host ${quote(host.value)}`);
-  if (!target.startsWith('/')) return malformed(`target ${quote(target)} is not in origin form`);
-  if (/[#\u0000-\u0020\u007f]|^[^?]*\\/.test(target)) return malformed(`target ${quote(target)}`);
+  if (!target.startsWith('/')) return malformed(`target ${quoteAddress(target)} is not in origin form`);
+  if (/[#\u0000-\u0020\u007f]|^[^?]*\\/.test(target)) return malformed(`target ${quoteAddress(target)}`);
   if (req.httpVersionMinor === 0 && single(headers, 'transfer-encoding').kind !== 'absent') {
     return malformed('Transfer-Encoding in HTTP/1.0');
   }
