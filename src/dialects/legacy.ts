@@ -2,6 +2,7 @@ import { type Fault, fault } from '../core/fault.ts';
 import { forwardedClient, type TrustedPeer } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { canonicalTarget, targetUrl } from '../core/target.ts';
+import { parseAuthority } from '../core/text/host.ts';
 import type { Wire } from '../core/wire.ts';
 import { answer } from './answer.ts';
 import { splitUrl } from './auth-request.ts';
@@ -23,7 +24,8 @@ export const legacy: Dialect = {
     const hasUri = present(wire.headers, 'x-forwarded-uri');
     if (!present(wire.headers, 'x-original-url')) return fromForwarded(wire, peer, facts);
     const original = fromOriginal(wire, peer, facts);
-    if (!original.ok || !hasUri) return original;
+    if (!original.ok) return original;
+    if (!hasUri) return present(wire.headers, 'x-forwarded-host') ? sameHost(original.value, wire, peer) : original;
     return agreeing(original.value, fromForwarded(wire, peer, facts));
   },
   portalOverride: (wire) => endpointParameter(wire, 'rd') ?? headerText(wire.headers, 'x-authelia-url'),
@@ -49,6 +51,15 @@ function fromForwarded(wire: Wire, peer: TrustedPeer, facts: Facts): Result<Aske
   const uri = forwarded(peer, h, 'x-forwarded-uri', 'X-Forwarded-Uri');
   if (!uri.ok) return uri;
   return ok({ parts: { scheme: scheme.value, authority: authority.value, uri: uri.value, ...facts } });
+}
+
+/** The path of the other family may have got lost on the way (`Connection: X-Forwarded-Uri`); its host still speaks. */
+function sameHost(original: Asked, wire: Wire, peer: TrustedPeer): Result<Asked, Fault> {
+  const told = forwarded(peer, wire.headers, 'x-forwarded-host', 'X-Forwarded-Host');
+  if (!told.ok) return told;
+  const [a, b] = [parseAuthority(told.value), parseAuthority(original.parts.authority)];
+  if (a !== undefined && a.host === b?.host) return ok(original);
+  return err(fault('TARGET-CONFLICT', 'X-Original-URL and X-Forwarded-Host differ'));
 }
 
 function agreeing(original: Asked, other: Result<Asked, Fault>): Result<Asked, Fault> {
