@@ -6,6 +6,11 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { compilePolicy } from '../../src/core/policy/compile.ts';
+import { candidatesFor, decide } from '../../src/core/policy/decide.ts';
+import type { Rule } from '../../src/core/policy/rule.ts';
+import { ANONYMOUS } from '../../src/core/subject.ts';
+import { canonicalTarget } from '../../src/core/target.ts';
 import { browser } from '../black-box/hand-over.ts';
 import { ask, headerOf, type Reply, valuesOf } from '../black-box/raw.ts';
 import { plant, signIn } from '../black-box/sessions.ts';
@@ -234,4 +239,24 @@ test('class 10: every spelling of a name and every door shares one count', async
     assert.notEqual(await api(name, PASSWORD), 200, name);
   assert.notEqual(await viaBasic('alice', PASSWORD), 200);
   assert.equal(await api('bob', PASSWORD), 200, 'nobody else is shut out');
+});
+
+/**
+ * Class 8 in the policy itself: a rule that opens to everyone and yet takes a name out of the host asks who it is and
+ * then does not listen. Configurations like that are refused when they are loaded; should one come from elsewhere,
+ * strangers are asked to sign in.
+ */
+test('class 8: a rule that names somebody never opens to nobody', () => {
+  const rule: Rule = {
+    ...{ place: { file: 'f', line: 1, column: 1 }, label: 'r', methods: [], networks: [], paths: [], pathRegexes: [] },
+    ...{ resources: [], query: [], subjects: [], outcome: { kind: 'everyone' } },
+    hosts: [{ kind: 'user', suffix: '.u.test' }],
+  };
+  const rules = [rule];
+  const policy = compilePolicy({ apps: [], rules, defaultOutcome: { kind: 'deny' }, domains: [], portal: undefined });
+  const parts = { scheme: 'https', authority: 'alice.u.test', uri: '/', method: 'GET', client: { missing: 'x' } };
+  const target = canonicalTarget(parts);
+  const found = target.ok ? candidatesFor(policy, target.value) : undefined;
+  assert.ok(found?.ok);
+  assert.equal(decide(found.value, ANONYMOUS).kind, 'challenge');
 });
