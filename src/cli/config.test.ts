@@ -113,10 +113,30 @@ test('print for machines: values and origins by JSON Pointer', async () => {
   assert.equal(printed.origins['/session/lifetime'], 'default');
 });
 
+const HASH = '$argon2id$v=19$m=65536,t=3,p=4$4Pr94A1ENiunAuM8bxBaNQ$DSp4cN4KuI7CUcmEaMJdTj17LYXj9kG/yUdlDjaG1XU';
+file('users.yml', `users:\n  alice:\n    displayname: Alice\n    password: ${HASH}\n`);
+const USED = file('used.yml', 'users: file:./users.yml\n');
+
 test('check: good', async () => {
+  const { code, out } = await run(['check', '--config', GOOD, '--config', USED]);
+  assert.equal(code, 0);
+  assert.equal(out, 'Good: 1 app, 2 rules.\nRun it with lintel serve --config lintel.yml --config used.yml\n');
+});
+
+test('check: sound, but nobody could sign in', async () => {
   const { code, out } = await run(['check', '--config', GOOD]);
   assert.equal(code, 0);
-  assert.equal(out, 'Good: 1 app, 2 rules.\nRun it with lintel serve --config lintel.yml\n');
+  assert.match(out, /^lintel\.yml:11:9 warning\n {2}This asks people to sign in, but nobody has an account\.\n/);
+});
+
+test('check: the user file counts, because a start ends on its errors', async () => {
+  const lost = file('lost.yml', 'users: file:./lost-users.yml\n');
+  const { code, out } = await run(['check', '--config', GOOD, '--config', lost]);
+  assert.equal(code, 2);
+  assert.match(
+    out,
+    /^lost-users\.yml:1:1 error\n {2}There is no user file lost-users\.yml\.\n {2}Run "lintel users add/,
+  );
 });
 
 const BAD = file('bad.yml', 'listn: x\napps: {a: {url: https://a.x.org}}\n');

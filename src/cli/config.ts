@@ -5,12 +5,13 @@ import { SCHEMA_TEXT } from '../config/schema-json.ts';
 import type { Settings } from '../config/settings.ts';
 import { oneOf, suggest } from '../config/suggest.ts';
 import type { Command, Io } from './command.ts';
+import { lacking, userFileProblems } from './readiness.ts';
 import { type Ink, inkFor, printable } from './terminal.ts';
 
 const HELP = `lintel config check|print --config FILE … [--json]
 lintel config schema
 
-  check    tells everything that is wrong or doubtful, with line and column
+  check    tells everything that is wrong or doubtful, with line and column; the user file is read too
   print    shows what is in force, and where each value comes from; secrets are masked
   schema   writes the JSON Schema, for editors
 
@@ -51,7 +52,7 @@ export const config: Command = {
     const json = values.json ?? false;
     return subcommand === 'print'
       ? print(files, loaded, json, io)
-      : check(files, loaded, json, values.strict ?? false, io);
+      : check(files, await completed(loaded, files), json, values.strict ?? false, io);
   },
 };
 
@@ -68,6 +69,14 @@ function usage(subcommand: string | undefined, extra: readonly string[], files: 
 function schema(io: Io): number {
   io.out(`${JSON.stringify(JSON.parse(SCHEMA_TEXT), null, 2)}\n`);
   return 0;
+}
+
+/** With what is missing for it to be of use, and the problems of the user file. */
+async function completed(loaded: Loaded, files: readonly string[]): Promise<Loaded> {
+  if (!loaded.ok) return loaded;
+  const { settings, warnings } = loaded;
+  const problems = [...warnings, ...lacking(settings, files[0] ?? ''), ...(await userFileProblems(settings))];
+  return problems.some((p) => p.severity === 'error') ? { ok: false, problems } : { ...loaded, warnings: problems };
 }
 
 function check(files: readonly string[], loaded: Loaded, json: boolean, strict: boolean, io: Io): number {

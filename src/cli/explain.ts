@@ -94,13 +94,16 @@ function readQuestion(args: readonly string[]): Result<Question, string> {
   if (url === undefined) return err('--url URL is missing');
   if ((user === undefined) === (values.anonymous !== true)) return err('say either --user NAME or --anonymous');
   if (level !== 'one_factor' && level !== 'two_factor') return err('--level is one_factor or two_factor');
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(url)) {
+    return err(`"${printable(url)}" is not a whole address; write it as https://${printable(url)}`);
+  }
   const client = ip === undefined ? { missing: '--ip ADDR' } : parseIp(ip);
   if (client === undefined) return err(`--ip takes an address, not "${printable(ip ?? '')}"`);
   return ok({ config, user, url, method, level, client, json });
 }
 
 function usage(io: Io, what: string): number {
-  io.err(`lintel explain: ${what}. Run "lintel explain --help" for what it takes.\n`);
+  io.err(`lintel explain: ${what.replace(/\.$/, '')}. Run "lintel explain --help" for what it takes.\n`);
   return 2;
 }
 

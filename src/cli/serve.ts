@@ -5,8 +5,12 @@ import { type ConfigWatch, watchConfig } from '../config/reload.ts';
 import type { ListenAddress, Settings } from '../config/settings.ts';
 import { createLog, type Log } from '../ops/log.ts';
 import type { Command, Io } from './command.ts';
+import { count, problemText } from './config.ts';
+import { lacking } from './readiness.ts';
 import { logFormat, type Running, start } from './start.ts';
+import { startFailure } from './start-failure.ts';
 import { stopSignal } from './stop.ts';
+import { inkFor } from './terminal.ts';
 import { openUsers, type ServedUsers } from './users-source.ts';
 
 const HELP = `lintel serve --config FILE … [--listen ADDR …]
@@ -27,8 +31,8 @@ export const serve: Command = {
   help: HELP,
   async run(args, io) {
     const parsed = options(args);
-    if (parsed === undefined || parsed.config.length === 0) {
-      io.err(HELP);
+    if (parsed.config.length === 0) {
+      io.err('lintel serve: name the configuration with --config FILE. Run "lintel serve --help" for what it takes.\n');
       return 2;
     }
     const loaded = await loadConfig(parsed.config, io.env);
@@ -40,6 +44,7 @@ export const serve: Command = {
     }
     const log = createLog(settings.log.level, logFormat(settings.log.format));
     tell(log, loaded.warnings);
+    tell(log, lacking(settings, parsed.config[0] ?? ''));
     return run(settings, log, parsed, io);
   },
 };
@@ -49,14 +54,10 @@ interface Options {
   readonly listen: readonly string[];
 }
 
-function options(args: readonly string[]): Options | undefined {
-  try {
-    const many = { type: 'string', multiple: true } as const;
-    const { values } = parseArgs({ args: [...args], options: { config: many, listen: many } });
-    return { config: values.config ?? [], listen: values.listen ?? [] };
-  } catch {
-    return undefined;
-  }
+function options(args: readonly string[]): Options {
+  const many = { type: 'string', multiple: true } as const;
+  const { values } = parseArgs({ args: [...args], options: { config: many, listen: many } });
+  return { config: values.config ?? [], listen: values.listen ?? [] };
 }
 
 /** The settings with the addresses of `--listen`; undefined when one of them cannot be read. */
@@ -88,7 +89,7 @@ async function run(settings: Settings, log: Log, parsed: Options, io: Io): Promi
     running = await start(settings, { users: users.value, log });
   } catch (error) {
     users.value.close();
-    io.err(`lintel: could not start: ${error instanceof Error ? error.message : String(error)}\n`);
+    io.err(`lintel: could not start: ${startFailure(error, settings)}\n`);
     return 2;
   }
   const control = await offerSessions(running, parsed, io);
@@ -151,11 +152,9 @@ function tell(log: Log, problems: readonly Problem[]): void {
   }
 }
 
-function reportProblems(
-  io: Io,
-  problems: readonly { file: string; line: number; column: number; message: string }[],
-): number {
-  for (const p of problems) io.err(`${p.file}:${p.line}:${p.column}: ${p.message}\n`);
-  io.err(`lintel: the configuration has ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}.\n`);
+function reportProblems(io: Io, problems: readonly Problem[]): number {
+  const ink = inkFor(io);
+  io.err(problems.map((p) => `${problemText(p, ink)}\n\n`).join(''));
+  io.err(`lintel: could not start; the configuration has ${count(problems)}\n`);
   return 2;
 }

@@ -1,4 +1,3 @@
-import { dirname } from 'node:path';
 import type { Settings } from '../config/settings.ts';
 import type { UserSource } from '../core/ports.ts';
 import { err, ok, type Result } from '../core/result.ts';
@@ -31,8 +30,11 @@ export async function openUsers(settings: Settings, log: Log): Promise<Result<Se
     },
   });
   if (!opened.ok) {
-    const lines = opened.error.map((p) => `  ${users.path}:${p.line}:${p.column}: ${p.message} ${p.hint ?? ''}`);
-    return err(`the users file cannot be used (in ${dirname(users.path)}):\n${lines.join('\n')}`);
+    const lines = opened.error.map((p) => {
+      const place = p.line === 0 ? '' : `${users.path}:${p.line}:${p.column}: `;
+      return `  ${place}${p.message} ${p.hint ?? ''}`.trimEnd();
+    });
+    return err(`the user file cannot be used.\n${lines.join('\n')}`);
   }
   const source = opened.value;
   return ok(Object.assign(source, { nobodysHash: () => source.costliestHash() ?? NOBODYS_HASH }));

@@ -116,8 +116,8 @@ test('set, disable and enable change what they say', async () => {
 test('what does not fit is said, with exit codes, and changes nothing', async () => {
   const file = await bobs();
   const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
-    [['add', 'bob', '--file', file], 1, /there is a "bob".*already/],
-    [['passwd', 'bbo', '--file', file], 1, /no "bbo".*Did you mean "bob"/],
+    [['add', 'bob', '--file', file], 1, /there is an account "bob".*already/],
+    [['passwd', 'bbo', '--file', file], 1, /no account "bbo".*Did you mean "bob"/],
     [['add', 'a,b', '--file', file], 2, /holds ","/],
     [['add', 'BOB', '--file', file], 2, /differ in letter case.*Nothing was changed/s],
     [['add', 'x', '--file', file, '--group', 'a\u202eb'], 2, /control or invisible/],

@@ -95,13 +95,16 @@ function taken(name: string, exists: boolean, file: UserFile): Refusal | undefin
   if (problem !== undefined) return { said: `lintel users: ${problem}\n`, code: 2 };
   if (!exists) return undefined;
   const next = `"lintel users set ${printable(name)}" or "lintel users passwd ${printable(name)}"`;
-  return { said: `lintel users: there is a "${printable(name)}" in ${file.path} already. Use ${next}.\n`, code: 1 };
+  return {
+    said: `lintel users: there is an account "${printable(name)}" in ${file.path} already. Use ${next}.\n`,
+    code: 1,
+  };
 }
 
 function missing(name: string, before: Present | undefined, file: UserFile): Refusal {
   const near = suggest(name, before?.names ?? []);
   const hint = near === undefined ? 'Run "lintel users list" for who is.' : `Did you mean "${printable(near)}"?`;
-  return { said: `lintel users: there is no "${printable(name)}" in ${file.path}. ${hint}\n`, code: 1 };
+  return { said: `lintel users: there is no account "${printable(name)}" in ${file.path}. ${hint}\n`, code: 1 };
 }
 
 async function attributes(

@@ -16,8 +16,12 @@ export const APP_HOST = 'whoami.localhost';
 export const PORTAL_HOST = 'auth.localhost';
 
 /** What this file says, as somebody would write it: shown by `lintel demo --help`, and to be started from. */
-export const AS_YAML = `  portal: http://auth.localhost:9080
+export const AS_YAML = `  listen: [127.0.0.1:9080, '[::1]:9080']
+  portal: http://auth.localhost:9080
   storage: "memory:"
+  metrics: off
+  session: {remember_me: off}
+  throttle: {max_retries: 5}
   apps:
     whoami:
       url: http://whoami.localhost:9080

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { loadConfig } from '../config/load.ts';
+import { lacking, userFileProblems } from './readiness.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'lintel-readiness-'));
+const PROXIED = 'apps: {a: {url: https://a.x.org, upstream: http://127.0.0.1:8080, access: [{allow: signed_in}]}}';
+const ASKED = 'apps: {a: {url: https://a.x.org, access: [{allow: signed_in}]}}';
+const PORTAL = 'portal: https://auth.x.org';
+const USERS = 'users: file:./users.yml';
+
+async function settingsOf(...lines: string[]) {
+  writeFileSync(join(directory, 'lintel.yml'), lines.join('\n'));
+  const loaded = await loadConfig(['lintel.yml'], {}, directory);
+  return loaded.ok ? loaded.settings : assert.fail(JSON.stringify(loaded.problems));
+}
+
+const CASES: readonly (readonly [string, readonly string[], readonly RegExp[]])[] = [
+  ['nothing', [PROXIED, PORTAL, USERS], []],
+  ['accounts', [PROXIED, PORTAL], [/^1 .*nobody has an account/]],
+  ['a portal', [PROXIED, USERS], [/^1 .*there is no portal/]],
+  ['a proxy that may ask', [ASKED, PORTAL, USERS], [/^1 app a has no upstream.*trusted_proxies is empty/]],
+  ['nothing, with a proxy', [ASKED, PORTAL, USERS, 'trusted_proxies: [127.0.0.1]'], []],
+  ['nothing, with a proxy on a socket', [ASKED, PORTAL, USERS, 'trusted_proxies: [unix]'], []],
+  ['nothing when nobody is asked to sign in', [PROXIED.replace('signed_in', 'everyone')], []],
+  ['accounts and portal for a default that asks', ['policy: {default: signed_in}'], [/account/, /portal/]],
+];
+
+for (const [what, lines, expected] of CASES) {
+  test(`lacking: ${what}`, async () => {
+    const found = lacking(await settingsOf(...lines), 'lintel.yml');
+    assert.equal(found.length, expected.length, JSON.stringify(found));
+    for (const [i, pattern] of expected.entries()) assert.match(`${found[i]?.line} ${found[i]?.message}`, pattern);
+    assert.ok(found.every((p) => p.severity === 'warning' && p.hint !== undefined));
+  });
+}
+
+test('a user file that is not there, and one that is wrong, are errors with a place', async () => {
+  const settings = await settingsOf(PROXIED, PORTAL, 'users: file:./nobody.yml');
+  const [missing] = await userFileProblems(settings);
+  assert.equal(missing?.severity, 'error');
+  assert.match(`${missing?.message} ${missing?.hint}`, /There is no user file .*lintel users add/);
+  writeFileSync(join(directory, 'nobody.yml'), 'users:\n  alice:\n    password: plain\n');
+  const [wrong] = await userFileProblems(settings);
+  assert.deepEqual([wrong?.severity, wrong?.line], ['error', 3]);
+});
