@@ -120,6 +120,7 @@ function conclude(
   const known = subject.kind === 'user' ? subject : undefined;
   switch (outcome.kind) {
     case 'everyone':
+      if (known === undefined && namesSubject) return signIn('one_factor', ground);
       return { kind: 'allow', subject: known ?? { kind: 'anonymous' }, ground };
     case 'signed-in':
       if (known === undefined) return signIn(outcome.level, ground);
