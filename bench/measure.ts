@@ -98,9 +98,16 @@ export interface Row {
   readonly ratio: number;
 }
 
+const WARM_REQUESTS = 60_000;
+
+/** The compiler's own threads count as CPU of the process: a server is measured when its code has settled. */
+async function warm(c: Contender): Promise<void> {
+  for (let served = 0; served < WARM_REQUESTS; ) served += (await load(c, 2)).requests;
+}
+
 /** Rounds in turn, so that what else the machine does hits all of them alike; medians. The first is the yardstick. */
 export async function compare(contenders: readonly Contender[], rounds: number, seconds: number): Promise<Row[]> {
-  for (const c of contenders) await load(c, 1); // warm: compiled code, filled caches
+  for (const c of contenders) await warm(c);
   const costs = contenders.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
     for (const [i, c] of contenders.entries()) costs[i]?.push((await load(c, seconds)).microsPerRequest);

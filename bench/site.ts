@@ -55,7 +55,7 @@ function configFile(size: Size, port: number, metricsPort: number): string {
     portal: 'https://auth.example.com',
     storage: 'sqlite:./lintel.db',
     users: 'file:./users.yml',
-    metrics: `127.0.0.1:${metricsPort}`,
+    metrics: metricsPort === 0 ? 'off' : `127.0.0.1:${metricsPort}`,
     domains: [{ domain: 'example.com' }],
     apps,
   });
@@ -76,7 +76,7 @@ export async function site(
   const full = { apps: 1, users: 1, sessions: 1, regexes: 0, ...size };
   const dir = mkdtempSync(join(tmpdir(), 'lintel-bench-'));
   const port = await freePort();
-  writeFileSync(join(dir, 'lintel.yml'), configFile(full, port, await freePort()));
+  writeFileSync(join(dir, 'lintel.yml'), configFile(full, port, 0));
   writeFileSync(join(dir, 'users.yml'), usersFile(full.users));
   const database = join(dir, 'lintel.db');
   const child = await launch(['src/main.ts', 'serve', '--config', join(dir, 'lintel.yml')], port, '/api/health');

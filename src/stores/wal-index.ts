@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 
 /** Two copies of 48 bytes; every commit by any process writes both. https://sqlite.org/walformat.html, section 2.2 */
 const COPIES = 2;
-const WORDS = 6;
+const WORDS = 12;
 const IS_INIT = 12;
 
 /**
@@ -16,9 +16,9 @@ const IS_INIT = 12;
  */
 export class WalIndex {
   #fd: number | undefined;
-  readonly #bytes = Buffer.alloc(COPIES * WORDS * 8);
-  readonly #now = new BigUint64Array(this.#bytes.buffer, this.#bytes.byteOffset, COPIES * WORDS);
-  readonly #seen = new BigUint64Array(WORDS);
+  readonly #bytes = Buffer.alloc(COPIES * WORDS * 4);
+  readonly #now = new Uint32Array(this.#bytes.buffer, this.#bytes.byteOffset, COPIES * WORDS);
+  readonly #seen = new Uint32Array(WORDS);
 
   /** `path` of the database, which is open in WAL mode and was read at least once. */
   constructor(path: string) {
@@ -31,7 +31,7 @@ export class WalIndex {
       return false;
     let unchanged = this.#bytes[IS_INIT] === 1;
     for (let i = 0; i < WORDS; i++) {
-      const word = this.#now[i] ?? 0n;
+      const word = this.#now[i] ?? 0;
       if (word !== this.#now[i + WORDS]) unchanged = false; // a commit is being written at this moment
       if (word !== this.#seen[i]) {
         unchanged = false;
