@@ -126,7 +126,10 @@ test('check: good', async () => {
 test('check: sound, but nobody could sign in', async () => {
   const { code, out } = await run(['check', '--config', GOOD]);
   assert.equal(code, 0);
-  assert.match(out, /^lintel\.yml:11:9 warning\n {2}This asks people to sign in, but nobody has an account\.\n/);
+  assert.match(
+    out,
+    /^lintel\.yml:11:9 warning\n {2}app wiki, rule 2 asks people to sign in, but nobody has an account\.\n/,
+  );
 });
 
 test('check: the user file counts, because a start ends on its errors', async () => {

@@ -1,6 +1,6 @@
 import type { Problem } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
-import type { Place } from '../core/policy/rule.ts';
+import type { Place, Rule } from '../core/policy/rule.ts';
 import { checkHash } from '../passwords/format.ts';
 import { openFileSource } from '../sources/file/file-source.ts';
 
@@ -14,22 +14,24 @@ export function lacking(settings: Settings, file: string): readonly Problem[] {
   return [...(asks === undefined ? [] : signInProblems(settings, asks)), ...proxyProblems(settings, nowhere)];
 }
 
-/** The first place that asks people to sign in; undefined: none does. */
-function signInRule(settings: Settings, nowhere: Place): Place | undefined {
+type Asking = Pick<Rule, 'label' | 'place'>;
+
+/** The first rule that asks people to sign in, or the default; undefined: none does. */
+function signInRule(settings: Settings, nowhere: Place): Asking | undefined {
   const rules = [...settings.rules, ...settings.apps.flatMap((a) => a.rules)];
   const rule = rules.find((r) => r.outcome.kind === 'signed-in');
-  if (rule !== undefined) return rule.place;
-  return settings.defaultOutcome.kind === 'signed-in' ? nowhere : undefined;
+  if (rule !== undefined) return rule;
+  return settings.defaultOutcome.kind === 'signed-in' ? { label: 'policy.default', place: nowhere } : undefined;
 }
 
-function signInProblems(settings: Settings, place: Place): Problem[] {
+function signInProblems(settings: Settings, { label, place }: Asking): Problem[] {
   const found: Problem[] = [];
   if (settings.users === undefined) {
-    const message = 'This asks people to sign in, but nobody has an account.';
+    const message = `${label} asks people to sign in, but nobody has an account.`;
     found.push(warning(place, message, 'Add users: file:./users.yml, and make accounts with lintel users add.'));
   }
   if (settings.portal === undefined && settings.domains.length === 0) {
-    const message = 'This asks people to sign in, but there is no portal: only programs that send HTTP Basic get in.';
+    const message = `${label} asks people to sign in, but there is no portal: only programs that send HTTP Basic get in.`;
     found.push(warning(place, message, 'Add portal: https://auth.example.com.'));
   }
   return found;
