@@ -3,6 +3,7 @@ import { isWithin } from '../core/text/host.ts';
 import { overlaps } from '../core/text/ip.ts';
 import { hostText } from './apps.ts';
 import { portalsOf } from './build.ts';
+import { checkFallThrough } from './check-fall-through.ts';
 import { covers } from './coverage.ts';
 import type { Scope } from './scope.ts';
 import type { Settings } from './settings.ts';
@@ -14,6 +15,7 @@ export function check(settings: Settings, isWhole: boolean, scope: Scope): void 
   checkTrusted(settings, scope);
   checkSharedCookies(settings, scope);
   if (!isWhole) return;
+  checkFallThrough(settings, scope);
   checkHosts(settings, scope);
   checkEmptyPolicy(settings, scope);
 }

@@ -1,6 +1,8 @@
 import type { HostPattern, QueryCondition, Regex, Rule, SubjectPattern } from '../core/policy/rule.ts';
 import type { Network } from '../core/text/ip.ts';
 
+type Paths = Pick<Rule, 'paths' | 'pathRegexes' | 'resources'>;
+
 /**
  * True when every request and person that `later` is about is one that `earlier` is about, so that `later` never
  * decides. Errs on the side of false: what cannot be compared (two different expressions) is not covered.
@@ -17,8 +19,13 @@ export function covers(
     restrictsNoMore(earlier.networks, later.networks, networkCovers) &&
     pathsCover(earlier, later) &&
     restrictsNoMore(earlier.query, later.query, (e, l) => e.every((c) => l.some((d) => sameQuery(c, d)))) &&
-    restrictsNoMore(earlier.subjects, later.subjects, (e, l) => e.every((s) => l.some((t) => sameSubject(s, t))))
+    subjectsCover(earlier.subjects, later.subjects)
   );
+}
+
+/** True when everybody whom the later subjects mean is meant by the earlier ones. */
+export function subjectsCover(earlier: Rule['subjects'], later: Rule['subjects']): boolean {
+  return restrictsNoMore(earlier, later, (e, l) => e.every((s) => l.some((t) => sameSubject(s, t))));
 }
 
 function every<T>(list: readonly T[], test: (item: T) => boolean): boolean {
@@ -30,7 +37,8 @@ function restrictsNoMore<T>(earlier: readonly T[], later: readonly T[], within: 
   return earlier.length === 0 || every(later, (l) => earlier.some((e) => within(e, l)));
 }
 
-function hostCovers(earlier: HostPattern, later: HostPattern): boolean {
+/** True when every host of `later` is one of `earlier`. Errs on the side of false. */
+export function hostCovers(earlier: HostPattern, later: HostPattern): boolean {
   if (earlier.kind === 'regex') {
     if (later.kind === 'regex') return sameRegex(earlier.regex, later.regex);
     return later.kind === 'exact' && !earlier.regex.bindsSubject && earlier.regex.test(later.host);
@@ -50,7 +58,7 @@ function networkCovers(earlier: Network, later: Network): boolean {
 }
 
 /** Paths, expressions and resources are one condition: any entry of any of them suffices. */
-function pathsCover(earlier: Rule, later: Rule): boolean {
+export function pathsCover(earlier: Paths, later: Paths): boolean {
   if (earlier.paths.length + earlier.pathRegexes.length + earlier.resources.length === 0) return true;
   if (later.paths.length + later.pathRegexes.length + later.resources.length === 0) return false;
   const same = (list: readonly Regex[]) => (l: Regex) => list.some((e) => sameRegex(e, l));
