@@ -826,8 +826,10 @@ test('a thousand apps load in no time', async () => {
     { length: 1000 },
     (_, i) => `  a${i}: {url: https://a${i}.x.org, access: [{paths: /p, allow: everyone}, {allow: [group:g${i}]}]}`,
   );
-  const start = performance.now();
+  // The time of this process alone: what else the machine does is not counted.
+  const start = process.cpuUsage();
   const s = await settings([`apps:\n${apps.join('\n')}`]);
+  const { user, system } = process.cpuUsage(start);
   assert.equal(s.apps.length, 1000);
-  assert.ok(performance.now() - start < 3000);
+  assert.ok((user + system) / 1000 < 3000, `${(user + system) / 1000} ms`);
 });
