@@ -110,6 +110,10 @@ async function proxy(
     send(res, writeDirect(decision, wire, judged.location));
     return;
   }
+  if (target?.path.readings.some((path) => DOOR.test(path))) {
+    send(res, errorReply(wire, 'NOT-FOUND')); // another spelling of a path that is Lintel's, never the app's
+    return;
+  }
   const app = candidates?.place?.app.app;
   if (target === undefined || app?.upstream === undefined) throw new Error('an allowed request without an upstream');
   const forwarder = await rooms.forwarder();
@@ -145,6 +149,7 @@ async function judgeDirect(
   };
 }
 
+const DOOR = /^\/\.lintel(?:\/|$)/;
 const DIRECT = { override: undefined, hasDefaultPortal: true, demandsBasic: false } as const;
 
 function assertions(target: Target, judged: Judged) {

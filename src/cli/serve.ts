@@ -94,7 +94,9 @@ async function run(settings: Settings, log: Log, parsed: Options, io: Io): Promi
   }
   const control = await offerSessions(running, parsed, io);
   const stopped = stopSignal();
-  log.write('info', 'ready', { listen: running.addresses.join(' '), metrics: running.metricsAddress ?? 'off' });
+  const portal = settings.portal === undefined ? {} : { portal: settings.portal.url };
+  const metrics = running.metricsAddress ?? 'off';
+  log.write('info', 'ready', { listen: running.addresses.join(' '), ...portal, metrics });
   watcher = watchConfig(settings.watch, async () => {
     const files = await reload(running, log, parsed, io, users.value);
     if (files !== undefined) watcher?.follow(files);

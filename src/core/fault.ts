@@ -115,7 +115,7 @@ export const FAULTS = {
   'HOST-NOT-PROXIED': {
     status: 403,
     says: 'No app is served here under this host.',
-    fix: 'Add an app with an upstream for this host, or correct the Host header.',
+    fix: 'Check the address. Operators: add an app with an upstream for this host, or correct the Host header.',
   },
   'ACCESS-DENIED': {
     status: 403,

@@ -54,12 +54,17 @@ export function writeDirect(
     case 'challenge':
       return challenged(decision, wire, location);
     case 'deny':
-      return errorReply(wire, decision.reason.kind === 'unknown-fact' ? 'FACT-UNKNOWN' : 'ACCESS-DENIED');
+      return denied(decision, wire);
     case 'fault':
       return errorReply(wire, decision.fault.id, [], decision.fault.id === 'HOST-UNKNOWN' ? 403 : undefined);
     default:
       return decision satisfies never;
   }
+}
+
+function denied(d: Extract<Decision, { kind: 'deny' }>, wire: Wire): Reply {
+  const id = d.reason.kind === 'unknown-fact' ? 'FACT-UNKNOWN' : 'ACCESS-DENIED';
+  return errorReply(wire, id, [], undefined, d.subject.kind === 'user' && d.subject.via === 'session');
 }
 
 function challenged(d: Extract<Decision, { kind: 'challenge' }>, wire: Wire, location: string | undefined): Reply {

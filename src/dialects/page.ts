@@ -19,16 +19,23 @@ const CSP =
 
 /**
  * An error for the person or program at the other end: page, JSON or one line of text, as it asked. It needs nothing
- * from any other host, so it works on the host of an app whose everything is down.
+ * from any other host, so it works on the host of an app whose everything is down. Somebody signed in is offered the
+ * way to another account.
  */
-export function errorReply(wire: Wire, id: FaultId, extra: readonly string[] = [], status?: number): Reply {
+export function errorReply(
+  wire: Wire,
+  id: FaultId,
+  extra: readonly string[] = [],
+  status?: number,
+  isSignedIn = false,
+): Reply {
   const { says, fix } = FAULTS[id];
   const code = status ?? FAULTS[id].status;
   const headers = [...HEADERS, 'X-Lintel-Error', id, ...extra];
   if (code === 503 || code === 429) headers.push('Retry-After', '5');
   if (isBrowser(wire.headers)) {
     headers.push('Content-Type', 'text/html; charset=utf-8', 'Content-Security-Policy', CSP);
-    return { status: code, headers, body: page(says, fix, id) };
+    return { status: code, headers, body: page(says, fix, id, isSignedIn) };
   }
   if (prefersJson(wire.headers)) {
     headers.push('Content-Type', 'application/json; charset=utf-8');
@@ -38,9 +45,15 @@ export function errorReply(wire: Wire, id: FaultId, extra: readonly string[] = [
   return { status: code, headers, body: `${id}: ${says}\n${fix}\n` };
 }
 
-function page(says: string, fix: string, id: string): string {
+const SWITCH = '<p><a href="/.lintel/sign-out">Switch account</a></p>\n';
+
+/** What is for whoever runs the site stands apart from what is for everybody. */
+function page(says: string, fix: string, id: string, isSignedIn: boolean): string {
+  const [everybody = '', operators] = fix.split('Operators: ', 2);
+  const first = everybody === '' ? '' : `<p>${escapeHtml(everybody.trim())}</p>\n`;
+  const second = operators === undefined ? '' : `<p class="id">If you run this site: ${escapeHtml(operators)}</p>\n`;
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escapeHtml(says)}</title><style>${STYLE}</style></head><body><main><h1>${escapeHtml(says)}</h1>
-<p>${escapeHtml(fix)}</p><p class="id"><code>${id}</code></p></main></body></html>
+${first}${isSignedIn ? SWITCH : ''}${second}<p class="id"><code>${id}</code></p></main></body></html>
 `;
 }
