@@ -55,7 +55,7 @@ export function known<T extends string | Ip>(fact: T | Unknown): fact is T {
 export function canonicalTarget(parts: TargetParts): Result<Target, Fault> {
   const scheme = parts.scheme === 'https' ? 'https' : parts.scheme.toLowerCase();
   if (!isScheme(scheme)) return err(fault('TARGET-SCHEME', `scheme ${quote(parts.scheme)}`));
-  if (typeof parts.method === 'string' && !METHOD.test(parts.method)) {
+  if (typeof parts.method === 'string' && parts.method !== 'GET' && !METHOD.test(parts.method)) {
     return err(fault('TARGET-METHOD', `method ${quote(parts.method)}`));
   }
   const authority = parseAuthority(parts.authority);

@@ -56,9 +56,24 @@ export function answer(decision: Decision, r: Rendering, style: AnswerStyle): Re
   }
 }
 
-/** `Authorization` is written on every allow so that a snippet that copies it cannot pass on what Lintel consumed. */
+const allows = new WeakMap<readonly string[], Reply>();
+
+/**
+ * `Authorization` is written on every allow so that a snippet that copies it cannot pass on what Lintel consumed. The
+ * answer for a person is made once: it is the same until their data change, and then `identity` is another list.
+ */
 function allowed(r: Rendering): Reply {
-  return { status: 200, headers: [...PLAIN, ...r.identity, 'Authorization', r.authorization], body: '200 OK' };
+  if (r.authorization !== '') return allow(r.identity, r.authorization);
+  let reply = allows.get(r.identity);
+  if (reply === undefined) {
+    reply = allow(r.identity, '');
+    allows.set(r.identity, reply);
+  }
+  return reply;
+}
+
+function allow(identity: readonly string[], authorization: string): Reply {
+  return { status: 200, headers: [...PLAIN, ...identity, 'Authorization', authorization], body: '200 OK' };
 }
 
 function challenged(how: Challenge, r: Rendering, style: AnswerStyle): Reply {

@@ -95,17 +95,28 @@ function isEncrypted(socket: Socket): boolean {
 
 const ASCII = /^[\u0000-\u007f]*$/;
 
+interface Written {
+  readonly headers: string[];
+  readonly body: string | Buffer;
+}
+const written = new WeakMap<Reply, Written>();
+
 /**
  * Writes a reply whole, its length stated. Head and a first text chunk are written as one string in the chunk's
  * encoding, so a UTF-8 chunk would encode the bytes of identity headers a second time: text goes out as latin1 when it
- * is ASCII, else as bytes.
+ * is ASCII, else as bytes. A reply that is answered again and again is prepared once.
  */
 export function send(res: ServerResponse, reply: Reply): void {
   if (res.headersSent) {
     res.destroy();
     return;
   }
-  const body = ASCII.test(reply.body) ? reply.body : Buffer.from(reply.body, 'utf8');
-  res.writeHead(reply.status, [...reply.headers, 'Content-Length', String(body.length)]);
-  res.end(body, 'latin1');
+  let ready = written.get(reply);
+  if (ready === undefined) {
+    const body = ASCII.test(reply.body) ? reply.body : Buffer.from(reply.body, 'utf8');
+    ready = { headers: [...reply.headers, 'Content-Length', String(body.length)], body };
+    written.set(reply, ready);
+  }
+  res.writeHead(reply.status, ready.headers);
+  res.end(ready.body, 'latin1');
 }

@@ -10,7 +10,7 @@
 /** Every value of `name` in one Cookie header line, in order: two of them is cookie tossing, and the caller must know. */
 export function pickCookies(line: string, name: string): string[] {
   const out: string[] = [];
-  let from = 0;
+  let from = line.includes(name) ? 0 : line.length;
   while (from < line.length) {
     let end = line.indexOf(';', from);
     if (end < 0) end = line.length;

@@ -40,8 +40,11 @@ export function all(headers: HeaderList, name: string): string[] {
   return out;
 }
 
+/** Length and last letter tell nearly all names apart before a lower-case copy is made (0x20 folds ASCII letters). */
 function sameName(given: string, lower: string): boolean {
-  return given.length === lower.length && (given === lower || given.toLowerCase() === lower);
+  const last = lower.length - 1;
+  if (given.length !== lower.length || (given.charCodeAt(last) | 0x20) !== lower.charCodeAt(last)) return false;
+  return given === lower || given.toLowerCase() === lower;
 }
 
 /**
