@@ -37,9 +37,8 @@ export function buildHouse(settings: Settings, rooms: Rooms): House {
   return {
     proxies: settings.trustedProxies,
     policy,
-    endpoints: mount(settings.endpoints),
+    endpoints: mount(gate, settings.endpoints),
     portals: new Map([...sites].map(([host, site]) => [host, mountOf(site)])),
-    check: (endpoint, wire, peer) => check(gate, endpoint, DIALECTS[endpoint.implementation], wire, peer),
     async portal(call) {
       const site = sites.get(call.host);
       if (site === undefined) throw new Error(`no portal at ${call.host}`);
@@ -63,14 +62,18 @@ export function policyOf(settings: Settings): Policy {
 }
 
 /** Longest path first, so that an own endpoint `a/b` is not taken for a subpath of `a`. */
-function mount(endpoints: readonly Endpoint[]): MountedEndpoint[] {
+function mount(gate: GatePorts, endpoints: readonly Endpoint[]): MountedEndpoint[] {
   return [...endpoints]
     .sort((a, b) => b.path.length - a.path.length)
-    .map((endpoint) => ({
-      endpoint,
-      methods: DIALECTS[endpoint.implementation].methods,
-      takesSubpaths: endpoint.implementation === 'ExtAuthz' || endpoint.implementation === 'Legacy',
-    }));
+    .map((endpoint) => {
+      const dialect = DIALECTS[endpoint.implementation];
+      return {
+        path: endpoint.path,
+        methods: dialect.methods,
+        takesSubpaths: endpoint.implementation === 'ExtAuthz' || endpoint.implementation === 'Legacy',
+        check: (wire, peer) => check(gate, endpoint, dialect, wire, peer),
+      };
+    });
 }
 
 function portalSites(settings: Settings): Map<string, PortalSite> {

@@ -47,8 +47,10 @@ export function isSecure(scheme: Scheme): boolean {
 }
 
 /** True when the fact is known. */
-export function known<T extends string | Ip>(fact: T | Unknown): fact is T {
-  return typeof fact === 'string' || !Object.hasOwn(fact, 'missing');
+export function known(fact: string | Unknown): fact is string;
+export function known(fact: Ip | Unknown): fact is Ip;
+export function known(fact: string | Ip | Unknown): boolean {
+  return typeof fact === 'string' || 'words' in fact;
 }
 
 /** The one way from wire strings to a target: every part is judged here, whichever dialect read it. */

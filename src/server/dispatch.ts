@@ -1,6 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { App } from '../core/app.ts';
-import type { Endpoint } from '../core/endpoint.ts';
 import { type Fault, fault } from '../core/fault.ts';
 import type { TrustedPeer, TrustedProxies } from '../core/peer.ts';
 import { type AppPlace, appFor, type Policy } from '../core/policy/compile.ts';
@@ -22,7 +21,6 @@ export interface House {
   readonly endpoints: readonly MountedEndpoint[];
   /** Portals by canonical host. */
   readonly portals: ReadonlyMap<string, PortalMount>;
-  check(endpoint: Endpoint, wire: Wire, peer: TrustedPeer | undefined): MaybePromise<Reply>;
   portal(request: PortalCall): Promise<Reply>;
   door(request: DoorCall): Promise<Reply>;
   /** Judges and forwards, or answers in place of the app. Never rejects for bad input. */
@@ -34,11 +32,12 @@ export interface House {
 }
 
 export interface MountedEndpoint {
-  readonly endpoint: Endpoint;
+  readonly path: string;
   /** Methods it answers; undefined: any. */
   readonly methods: readonly string[] | undefined;
   /** True: paths below it belong to it too. */
   readonly takesSubpaths: boolean;
+  check(wire: Wire, peer: TrustedPeer | undefined): MaybePromise<Reply>;
 }
 
 export interface PortalMount {
@@ -117,7 +116,7 @@ function route(house: House, a: Admitted, req: IncomingMessage, res: ServerRespo
   }
   const endpoint = house.endpoints.find((e) => isAt(e, path));
   if (endpoint !== undefined) return checked(house, endpoint, wire, trusted);
-  const slashed = path.endsWith('/') && house.endpoints.some((e) => `${e.endpoint.path}/` === path);
+  const slashed = path.endsWith('/') && house.endpoints.some((e) => `${e.path}/` === path);
   if (slashed) return { status: 301, headers: ['Location', path.slice(0, -1), 'Cache-Control', 'no-store'], body: '' };
   if (path === '/api/health') return health(house, wire);
   if (portal !== undefined) return toPortal(house, portal, a, req, path, query);
@@ -137,7 +136,7 @@ function split(target: string): { path: string; query: string | undefined } {
 }
 
 function isAt(e: MountedEndpoint, path: string): boolean {
-  const base = e.endpoint.path;
+  const base = e.path;
   return path === base || (e.takesSubpaths && path.startsWith(base) && path.charCodeAt(base.length) === 0x2f);
 }
 
@@ -145,7 +144,7 @@ function checked(house: House, e: MountedEndpoint, wire: Wire, peer: TrustedPeer
   if (e.methods !== undefined && !e.methods.includes(wire.method)) {
     return house.error(wire, fault('METHOD-NOT-ALLOWED', wire.method), ['Allow', 'GET, HEAD, OPTIONS']);
   }
-  return house.check(e.endpoint, wire, peer);
+  return e.check(wire, peer);
 }
 
 function health(house: House, wire: Wire): Reply {

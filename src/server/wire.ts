@@ -44,7 +44,7 @@ export function admit(req: IncomingMessage, proxies: TrustedProxies): Result<Adm
     target,
     headers,
     peer: caller.peer,
-    encrypted: isEncrypted(req.socket),
+    encrypted: caller.encrypted,
   };
   return ok({ wire, authority, trusted: caller.trusted });
 }
@@ -57,6 +57,7 @@ interface Caller {
   readonly proxies: TrustedProxies;
   readonly peer: Peer;
   readonly trusted: TrustedPeer | undefined;
+  readonly encrypted: boolean;
 }
 
 const callers = new WeakMap<Socket, Caller>();
@@ -67,7 +68,7 @@ function callerOf(socket: Socket, proxies: TrustedProxies): Caller | undefined {
   if (kept !== undefined && kept.proxies === proxies) return kept;
   const peer = peerOf(socket);
   if (peer === undefined) return undefined;
-  const caller = { proxies, peer, trusted: trustPeer(peer, proxies) };
+  const caller = { proxies, peer, trusted: trustPeer(peer, proxies), encrypted: isEncrypted(socket) };
   callers.set(socket, caller);
   return caller;
 }
