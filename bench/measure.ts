@@ -3,11 +3,15 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { freePort, partPath } from '../test/parts.ts';
 
 export const ROOT = join(import.meta.dirname, '..');
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+
+/** The flags that bin/lintel gives the pinned Node. */
+export const FLAGS: readonly string[] = createRequire(import.meta.url)('../bin/pinned.js').FLAGS;
 
 export interface Contender {
   readonly name: string;

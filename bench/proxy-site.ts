@@ -4,7 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, launch } from './measure.ts';
+import { FLAGS, freePort, launch } from './measure.ts';
 
 export const APP_HOST = 'wiki.localhost';
 const PORTAL_HOST = 'auth.localhost';
@@ -33,7 +33,7 @@ export async function proxiedSite(upstream: number) {
     `users:\n  alice:\n    displayname: Alice Adams\n    password: '${hash()}'\n    email: alice@example.com\n    groups: [admins, dev]\n`,
   );
   const child = await launch(
-    ['src/main.ts', 'serve', '--config', join(dir, 'lintel.yml')],
+    [...FLAGS, 'src/main.ts', 'serve', '--config', join(dir, 'lintel.yml')],
     port,
     '/api/health',
     PORTAL_HOST,

@@ -5,7 +5,7 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { type Contender, freePort, launch, ROOT } from './measure.ts';
+import { type Contender, FLAGS, freePort, launch, ROOT } from './measure.ts';
 
 export interface Size {
   readonly apps: number;
@@ -79,7 +79,11 @@ export async function site(
   writeFileSync(join(dir, 'lintel.yml'), configFile(full, port, 0));
   writeFileSync(join(dir, 'users.yml'), usersFile(full.users));
   const database = join(dir, 'lintel.db');
-  const child = await launch(['src/main.ts', 'serve', '--config', join(dir, 'lintel.yml')], port, '/api/health');
+  const child = await launch(
+    [...FLAGS, 'src/main.ts', 'serve', '--config', join(dir, 'lintel.yml')],
+    port,
+    '/api/health',
+  );
   const cookie = await signIn(port);
   if (full.sessions > 1) plant(database, full.sessions);
   return {

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, launch, median, print, ROOT } from './measure.ts';
+import { FLAGS, freePort, launch, median, print, ROOT } from './measure.ts';
 
 const ROUNDS = 9;
 execFileSync(process.execPath, [join(ROOT, 'scripts', 'build.ts')], { cwd: ROOT, stdio: 'inherit' });
@@ -22,7 +22,7 @@ async function healthy(entry: string): Promise<number> {
   };
   writeFileSync(join(dir, 'lintel.yml'), JSON.stringify(config));
   const started = performance.now();
-  const child = await launch([entry, 'serve', '--config', join(dir, 'lintel.yml')], port, '/api/health');
+  const child = await launch([...FLAGS, entry, 'serve', '--config', join(dir, 'lintel.yml')], port, '/api/health');
   const ms = performance.now() - started;
   child.kill('SIGKILL');
   return ms;

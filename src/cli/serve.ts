@@ -96,7 +96,7 @@ async function run(settings: Settings, log: Log, parsed: Options, io: Io): Promi
   const stopped = stopSignal();
   const portal = settings.portal === undefined ? {} : { portal: settings.portal.url };
   const metrics = running.metricsAddress ?? 'off';
-  log.write('info', 'ready', { listen: running.addresses.join(' '), ...portal, metrics });
+  log.write('info', 'ready', { ...portal, listen: running.addresses.join(' '), metrics });
   watcher = watchConfig(settings.watch, async () => {
     const files = await reload(running, log, parsed, io, users.value);
     if (files !== undefined) watcher?.follow(files);

@@ -32,7 +32,9 @@ export type RefusedListener = (id: FaultId, detail: string, peer: string) => voi
 const OPTIONS: ServerOptions = {
   maxHeaderSize: 16 * 1024,
   headersTimeout: 10_000,
-  requestTimeout: 0, // uploads may take as long as they move; idle ones are ended by the socket timeout
+  requestTimeout: 0, // uploads may take as long as they move: forms end after 10 s (body.ts), a silent exchange with an app after its stall time
+  keepAlive: true, // a client that is gone without a word is found out
+  keepAliveInitialDelay: 60_000,
   keepAliveTimeout: 65_000, // longer than the pools of nginx (60 s), so that we are not the side that closes first
   connectionsCheckingInterval: 1_000,
   insecureHTTPParser: false,
@@ -46,7 +48,6 @@ export async function listen(address: Address, handler: RequestListener, refused
   const secure = tls && createTlsServer({ ...OPTIONS, ...certificate(tls), ALPNProtocols: ['http/1.1'] }, handler);
   const server: Server = secure ?? createServer(OPTIONS, handler);
   server.maxHeadersCount = 0; // all of them are seen and counted by admit(), none hidden
-  server.timeout = 120_000;
   if (address.kind === 'unix') server.on('connection', acceptedOnUnixSocket);
   server.on('checkContinue', handler); // whoever reads the body says 100; an answer without it needs none
   server.on('checkExpectation', (req, res) => {
