@@ -1,6 +1,5 @@
 import { chmodSync, readFileSync, unlinkSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
 import { connect, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -45,7 +44,7 @@ const OPTIONS: ServerOptions = {
 /** Starts one listener. Rejects with the system's error when the address cannot be had. */
 export async function listen(address: Address, handler: RequestListener, refused: RefusedListener): Promise<Listening> {
   const tls = address.kind === 'tcp' ? address.tls : undefined;
-  const secure = tls && createTlsServer({ ...OPTIONS, ...certificate(tls), ALPNProtocols: ['http/1.1'] }, handler);
+  const secure = tls && (await secureServer(tls, handler));
   const server: Server = secure ?? createServer(OPTIONS, handler);
   server.maxHeadersCount = 0; // all of them are seen and counted by admit(), none hidden
   if (address.kind === 'unix') server.on('connection', acceptedOnUnixSocket);
@@ -72,6 +71,12 @@ export async function listen(address: Address, handler: RequestListener, refused
 
 function certificate({ cert, key }: { readonly cert: string; readonly key: string }) {
   return { cert: readFileSync(cert), key: readFileSync(key) };
+}
+
+/** node:https brings TLS and more with it, a tenth of the time to start: loaded where a listener needs it. */
+async function secureServer(tls: Parameters<typeof certificate>[0], handler: RequestListener) {
+  const { createServer: createTlsServer } = await import('node:https');
+  return createTlsServer({ ...OPTIONS, ...certificate(tls), ALPNProtocols: ['http/1.1'] }, handler);
 }
 
 async function bind(server: Server, address: Address): Promise<void> {
