@@ -28,11 +28,18 @@ const version = (database: string) => {
   const db = new DatabaseSync(database, { readOnly: true });
   return { read: () => JSON.stringify(db.prepare('PRAGMA data_version').get()), close: () => db.close() };
 };
-const watched = version(small.database);
-const before = watched.read();
 const rows = await compare([yardstick, small, basic, apps, wild, users, sessions, regexes], ROUNDS, SECONDS);
-const wrote = watched.read() === before ? 'none' : 'SOME';
+
+/** A session is touched once a minute at most, so of three windows in a row at most one sees a write. */
+const watched = version(small.database);
+let windowsWithWrites = 0;
+for (let i = 0; i < 3; i++) {
+  const before = watched.read();
+  await load(small, 2);
+  if (watched.read() !== before) windowsWithWrites++;
+}
 watched.close();
+const wrote = `${windowsWithWrites} of 3 windows of 2 s had one`;
 
 const of = (name: string) => rows.find((r) => r.name === name)?.ratio ?? Number.NaN;
 const base = of(small.name);
@@ -50,6 +57,6 @@ print('Against the targets', [
   ['allow / bare', base.toFixed(2), 'target 1.6'],
   ['cached Basic / cookie', (of(basic.name) / base).toFixed(2), 'target 1.5'],
   ...[apps, wild, users, sessions].map((c) => [`${c.name} / smallest`, (of(c.name) / base).toFixed(2), 'target 1.2']),
-  ['store writes on the path', wrote, 'target none'],
+  ['store writes', wrote, 'target: the touch, once a minute'],
 ]);
 for (const c of [small, apps, users, sessions, regexes, same]) c.child.kill('SIGKILL');

@@ -72,6 +72,7 @@ function rules(regexes: number): unknown[] {
 export async function site(
   name: string,
   size: Partial<Size>,
+  ready?: (pid: number) => Promise<void>,
 ): Promise<Contender & { readonly database: string; readonly password: string }> {
   const full = { apps: 1, users: 1, sessions: 1, regexes: 0, ...size };
   const dir = mkdtempSync(join(tmpdir(), 'lintel-bench-'));
@@ -84,6 +85,7 @@ export async function site(
     port,
     '/api/health',
   );
+  await ready?.(child.pid ?? 0);
   const cookie = await signIn(port);
   if (full.sessions > 1) plant(database, full.sessions);
   return {
