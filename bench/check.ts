@@ -1,6 +1,6 @@
 /** Check endpoints: an allow against a bare handler, cached Basic, and what size costs. */
 import { DatabaseSync } from 'node:sqlite';
-import { type Contender, compare, print } from './measure.ts';
+import { type Contender, compare, load, print } from './measure.ts';
 import { asked, bare, site } from './site.ts';
 
 const ROUNDS = 5;
