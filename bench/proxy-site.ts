@@ -1,9 +1,9 @@
 /** A Lintel that proxies one app, and the app cookie of a person who signed in and was handed over, as a browser gets it. */
-import { argon2Sync, randomBytes } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cheapHash } from '../test/black-box/lintel.ts';
 import { FLAGS, freePort, launch } from './measure.ts';
 
 export const APP_HOST = 'wiki.localhost';
@@ -30,7 +30,7 @@ export async function proxiedSite(upstream: number) {
   writeFileSync(join(dir, 'lintel.yml'), JSON.stringify(config));
   writeFileSync(
     join(dir, 'users.yml'),
-    `users:\n  alice:\n    displayname: Alice Adams\n    password: '${hash()}'\n    email: alice@example.com\n    groups: [admins, dev]\n`,
+    `users:\n  alice:\n    displayname: Alice Adams\n    password: '${cheapHash(PASSWORD)}'\n    email: alice@example.com\n    groups: [admins, dev]\n`,
   );
   const child = await launch(
     [...FLAGS, 'src/main.ts', 'serve', '--config', join(dir, 'lintel.yml')],
@@ -39,20 +39,6 @@ export async function proxiedSite(upstream: number) {
     PORTAL_HOST,
   );
   return { child, port, cookie: await handedOver(port) };
-}
-
-function hash(): string {
-  const salt = randomBytes(16);
-  const key = argon2Sync('argon2id', {
-    message: PASSWORD,
-    nonce: salt,
-    parallelism: 1,
-    tagLength: 32,
-    memory: 1024,
-    passes: 1,
-  });
-  const b64 = (b: Buffer) => b.toString('base64').replace(/=+$/, '');
-  return `$argon2id$v=19$m=1024,t=1,p=1$${b64(salt)}$${b64(key)}`;
 }
 
 interface Answer {

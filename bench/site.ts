@@ -1,10 +1,10 @@
 /** Configurations of any size, and a Lintel that runs one of them with a signed-in person. */
-import { argon2Sync, randomBytes } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { cheapHash } from '../test/black-box/lintel.ts';
 import { type Contender, FLAGS, freePort, launch, ROOT } from './measure.ts';
 
 export interface Size {
@@ -16,22 +16,8 @@ export interface Size {
 
 const PASSWORD = 'correct horse battery staple';
 
-function hash(): string {
-  const salt = randomBytes(16);
-  const key = argon2Sync('argon2id', {
-    message: PASSWORD,
-    nonce: salt,
-    parallelism: 1,
-    tagLength: 32,
-    memory: 1024,
-    passes: 1,
-  });
-  const b64 = (b: Buffer) => b.toString('base64').replace(/=+$/, '');
-  return `$argon2id$v=19$m=1024,t=1,p=1$${b64(salt)}$${b64(key)}`;
-}
-
 function usersFile(count: number): string {
-  const encoded = hash();
+  const encoded = cheapHash(PASSWORD);
   let text = 'users:\n';
   for (let i = 0; i < count; i++) {
     const name = i === 0 ? 'alice' : `user${i}`;
