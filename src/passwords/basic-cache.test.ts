@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PasswordFailure, UserSource } from '../core/ports.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import type { User } from '../core/subject.ts';
+import { plainUser, type User } from '../core/subject.ts';
 import { parseIp } from '../core/text/ip.ts';
 import { cachedVerifier } from './basic-cache.ts';
 import { openVerifier, type Verifier } from './verifier.ts';
@@ -11,7 +11,7 @@ const HOME = parseIp('192.0.2.7');
 const ELSEWHERE = parseIp('198.51.100.9');
 
 function user(epoch = 'e1'): User {
-  return { name: 'alice', displayName: 'Alice', emails: [], groups: [], epoch };
+  return plainUser({ name: 'alice', displayName: 'Alice', emails: [], groups: [], epoch });
 }
 
 /** A counting stand-in for the hash check, so that what is cached and what is not can be told apart. */

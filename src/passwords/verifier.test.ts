@@ -4,7 +4,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { test } from 'node:test';
 import type { PasswordFailure, UserSource } from '../core/ports.ts';
 import type { Result } from '../core/result.ts';
-import type { User } from '../core/subject.ts';
+import { plainUser, type User } from '../core/subject.ts';
 import { parseIp } from '../core/text/ip.ts';
 import { hashPassword, NOBODYS_HASH } from './hash.ts';
 import { HashPool } from './pool.ts';
@@ -24,7 +24,7 @@ interface Given {
 }
 
 function user(name: string, epoch = 'e1'): User {
-  return { name, displayName: name, emails: [], groups: [], epoch };
+  return plainUser({ name, displayName: name, emails: [], groups: [], epoch });
 }
 
 function sourceOf(users: Given['users']): UserSource {

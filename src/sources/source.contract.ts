@@ -54,9 +54,10 @@ export function sourceContract(kind: string, open: (users: readonly ContractUser
   check('an account is found by its name with all it has', async ({ source }) => {
     const user = await source.lookup('alice');
     assert.ok(user);
-    const { epoch, ...rest } = user;
+    const { epoch, uid, ...rest } = user;
     const { passwordHash: _, disabled: __, ...expected } = ALICE;
-    assert.deepEqual(rest, expected);
+    assert.deepEqual(rest, { ...expected, memberships: ALICE.groups, attributes: {}, mergedAttributes: {} });
+    assert.match(uid, /^[0-9a-f]{64}$/);
     assert.ok(epoch.length >= 8 && !ALICE.passwordHash.includes(epoch));
     assert.equal(source.count(), 2);
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { identityHeaders, type Profile } from '../../src/core/profile/profile.ts';
-import type { User } from '../../src/core/subject.ts';
+import { plainUser, type User } from '../../src/core/subject.ts';
 import { quote } from '../../src/core/target.ts';
 
 /**
@@ -10,7 +10,8 @@ import { quote } from '../../src/core/target.ts';
  * Whoever comes second would open the account of the first. The header is empty instead, and nobody is signed in.
  */
 test('no two people, groups or addresses become one value', () => {
-  const person = (name: string): User => ({ name, displayName: name, emails: [name], groups: [name], epoch: 'e' });
+  const person = (name: string): User =>
+    plainUser({ name, displayName: name, emails: [name], groups: [name], epoch: 'e' });
   for (const encoding of ['latin1', 'utf8', 'percent'] as const) {
     const header = (name: string, field: 'user' | 'groups' | 'email') => ({ name, field, separator: ',', encoding });
     const headers = [header('Remote-User', 'user'), header('Remote-Groups', 'groups'), header('Remote-Email', 'email')];

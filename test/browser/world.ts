@@ -8,7 +8,7 @@ import type { Outcome, Rule, SubjectPattern } from '../../src/core/policy/rule.t
 import type { AuditEvent, PasswordVerifier, SessionStore, UserSource } from '../../src/core/ports.ts';
 import { REMOTE } from '../../src/core/profile/profile.ts';
 import { err, ok } from '../../src/core/result.ts';
-import type { User } from '../../src/core/subject.ts';
+import { plainUser, type User } from '../../src/core/subject.ts';
 import { parseIp } from '../../src/core/text/ip.ts';
 import type { Reply, Wire } from '../../src/core/wire.ts';
 import { systemSecrets } from '../../src/ops/secrets.ts';
@@ -42,7 +42,7 @@ export function portalAt(url: string): PortalAddress {
 export const STAFF: readonly (readonly SubjectPattern[])[] = [[{ kind: 'group', name: 'staff' }]];
 
 export function user(name: string, groups: readonly string[], displayName = ''): User {
-  return { name, displayName, emails: [], groups, epoch: 'e1' };
+  return plainUser({ name, displayName, emails: [], groups, epoch: 'e1' });
 }
 
 export interface WorldOptions {

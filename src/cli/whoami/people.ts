@@ -1,5 +1,5 @@
 import type { UserSource } from '../../core/ports.ts';
-import type { User } from '../../core/subject.ts';
+import { plainUser, type User } from '../../core/subject.ts';
 import { randomKey } from '../../ops/secrets.ts';
 import { hashPassword, NOBODYS_HASH } from '../../passwords/hash.ts';
 
@@ -18,7 +18,7 @@ export function inventPeople(): readonly Person[] {
 }
 
 function person(name: string, displayName: string, groups: readonly string[]): Person {
-  const user = { name, displayName, emails: [`${name}@example.com`], groups, epoch: 'demo' };
+  const user = plainUser({ name, displayName, emails: [`${name}@example.com`], groups, epoch: 'demo' });
   return { user, password: inventPassword() };
 }
 

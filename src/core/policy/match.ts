@@ -153,7 +153,7 @@ function subjectMatches(pattern: SubjectPattern, user: User): boolean {
     case 'user':
       return pattern.name === user.name;
     case 'group':
-      return user.groups.includes(pattern.name);
+      return user.memberships.includes(pattern.name);
     case 'client':
       return false;
     default:
@@ -167,7 +167,7 @@ function hostMatchesUser(pattern: HostPattern, host: string, user: User): boolea
     case 'user':
       return sameFold(host.slice(0, -pattern.suffix.length), user.name);
     case 'group':
-      return user.groups.some((g) => sameFold(host.slice(0, -pattern.suffix.length), g));
+      return user.memberships.some((g) => sameFold(host.slice(0, -pattern.suffix.length), g));
     case 'regex':
       return capturesMatch(pattern.regex, host, user);
     case 'exact':
@@ -194,7 +194,7 @@ function capturesMatch(regex: Regex, text: string, user: User): boolean {
   if (found === undefined) return false;
   if (found.user !== undefined && !sameFold(found.user, user.name)) return false;
   const { group } = found;
-  return group === undefined || user.groups.some((g) => sameFold(group, g));
+  return group === undefined || user.memberships.some((g) => sameFold(group, g));
 }
 
 function sameFold(a: string, b: string): boolean {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { App } from '../app.ts';
 import type { ParseUrl } from '../ports.ts';
 import { REMOTE } from '../profile/profile.ts';
-import type { Level, Subject } from '../subject.ts';
+import { type Level, plainUser, type Subject } from '../subject.ts';
 import { canonicalTarget, type Target, type TargetParts } from '../target.ts';
 import { parseIp, parseNetwork } from '../text/ip.ts';
 import { returnTo } from '../text/return-to.ts';
@@ -51,7 +51,12 @@ function target(url: string, more: Partial<TargetParts> = {}): Target {
 }
 
 function user(name: string, groups: string[] = [], level: Level = 'one_factor'): Subject {
-  return { kind: 'user', user: { name, displayName: name, emails: [], groups, epoch: 'e' }, level, via: 'session' };
+  return {
+    kind: 'user',
+    user: plainUser({ name, displayName: name, emails: [], groups, epoch: 'e' }),
+    level,
+    via: 'session',
+  };
 }
 
 const anonymous: Subject = { kind: 'anonymous' };

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Result } from '../../core/result.ts';
-import type { User } from '../../core/subject.ts';
+import { plainUser, type User } from '../../core/subject.ts';
 import { booleanOf, isNothing, type Mapping, type Node, type Pair, type UserFileProblem } from './node.ts';
 
 export interface Account {
@@ -48,7 +48,7 @@ function build(entry: Pair, map: Mapping, checkHash: CheckHash, report: Report):
   const emails = texts(map, 'email', report).filter((e) => e !== '');
   const user = { name, displayName: displayName || name, emails, groups: groups(name, map, report) };
   return {
-    user: { ...user, epoch: epochOf(passwordHash) },
+    user: plainUser({ ...user, epoch: epochOf(passwordHash), uid: uidOf(name) }),
     passwordHash,
     checkCost: hashCost(entry, map, passwordHash, checkHash, report),
     isDisabled: disabled(map, report),
@@ -59,6 +59,11 @@ function build(entry: Pair, map: Mapping, checkHash: CheckHash, report: Report):
 /** Short digest of the hash: changes when the password does, and says nothing about either. */
 function epochOf(passwordHash: string): string {
   return hash('sha256', `lintel epoch\0${passwordHash}`, 'base64url').slice(0, 16);
+}
+
+/** Nothing but the name goes into it, so that it is the same on every installation and after every restart. */
+function uidOf(name: string): string {
+  return hash('sha256', `lintel uid\0${name}`, 'hex');
 }
 
 function hashCost(entry: Pair, map: Mapping, encoded: string, checkHash: CheckHash, report: Report): number {
