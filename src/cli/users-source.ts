@@ -1,5 +1,5 @@
 import type { Settings } from '../config/settings.ts';
-import type { UserSource } from '../core/ports.ts';
+import { NO_HEADER_NAMES, type UserSource } from '../core/ports.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import type { Log } from '../ops/log.ts';
 import { checkHash } from '../passwords/format.ts';
@@ -45,6 +45,7 @@ const NOBODY: ServedUsers = {
   lookup: () => undefined,
   resolve: () => undefined,
   onChange: () => undefined,
+  headerNames: () => NO_HEADER_NAMES,
   count: () => 0,
   close: () => undefined,
   nobodysHash: () => NOBODYS_HASH,

@@ -80,10 +80,18 @@ export interface UserSource {
   resolve(typed: string): MaybePromise<{ readonly user: User; readonly passwordHash: string } | undefined>;
   /** Called after the data changed. */
   onChange(listener: () => void): void;
+  /**
+   * Every header name that `additionalHeaders` of any account or group may set, each fold once in its first spelling,
+   * sorted. Disabled accounts and groups without members count too. The same array until the data change.
+   */
+  headerNames(): readonly string[];
   /** For `users list` and the launcher of operators. */
   count(): number;
   close(): void;
 }
+
+/** Of a source that knows no attributes. */
+export const NO_HEADER_NAMES: readonly string[] = [];
 
 export type PasswordFailure =
   /** Wrong password, unknown name or disabled account: on purpose one answer. */

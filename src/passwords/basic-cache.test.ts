@@ -24,6 +24,7 @@ function given(options: { cacheMs?: number; max?: number } = {}) {
     },
     resolve: () => undefined,
     onChange: () => {},
+    headerNames: () => [],
     count: () => 1,
     close: () => {},
   };
@@ -136,6 +137,7 @@ test('a cached password cannot be searched for past the throttle', async () => {
     lookup: () => alice,
     resolve: () => ({ user: alice, passwordHash: hash }),
     onChange: () => {},
+    headerNames: () => [],
     count: () => 1,
     close: () => {},
   };

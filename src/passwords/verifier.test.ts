@@ -32,6 +32,7 @@ function sourceOf(users: Given['users']): UserSource {
     lookup: (name) => users.get(name)?.user,
     resolve: (typed) => users.get(typed.toLowerCase()),
     onChange: () => {},
+    headerNames: () => [],
     count: () => users.size,
     close: () => {},
   };

@@ -115,6 +115,7 @@ export class World {
       lookup: (name) => this.people.get(name),
       resolve: () => undefined,
       onChange: () => undefined,
+      headerNames: () => [],
       count: () => this.people.size,
       close: () => undefined,
     };

@@ -1,4 +1,4 @@
-import type { UserSource } from '../../core/ports.ts';
+import { NO_HEADER_NAMES, type UserSource } from '../../core/ports.ts';
 import { plainUser, type User } from '../../core/subject.ts';
 import { randomKey } from '../../ops/secrets.ts';
 import { hashPassword, NOBODYS_HASH } from '../../passwords/hash.ts';
@@ -42,6 +42,7 @@ export function sourceOf(people: readonly Person[]): UserSource & { nobodysHash(
     lookup: (name) => accounts.get(name)?.user,
     resolve: (typed) => accounts.get(typed.trim().toLowerCase()),
     onChange: () => {},
+    headerNames: () => NO_HEADER_NAMES,
     count: () => accounts.size,
     close: () => {},
     nobodysHash: () => NOBODYS_HASH,

@@ -1,3 +1,4 @@
+import { NO_HEADER_NAMES } from '../../core/ports.ts';
 import type { User } from '../../core/subject.ts';
 import type { Account } from './account.ts';
 import type { UserFileProblem } from './node.ts';
@@ -17,6 +18,8 @@ export interface Directory {
   readonly names: ReadonlyMap<string, Account>;
   /** By `fold` of an address; filled when people may sign in with it. */
   readonly emails: ReadonlyMap<string, Account>;
+  /** What `UserSource.headerNames` says. */
+  readonly headerNames: readonly string[];
   /** The hash whose check takes longest; undefined: no account. */
   readonly costliestHash: string | undefined;
 }
@@ -25,6 +28,7 @@ export const EMPTY: Directory = {
   accounts: new Map(),
   names: new Map(),
   emails: new Map(),
+  headerNames: NO_HEADER_NAMES,
   costliestHash: undefined,
 };
 
@@ -49,7 +53,7 @@ export async function buildDirectory(
     if (account.checkCost > (costliest?.checkCost ?? 0)) costliest = account;
     if (pace.isDue()) await pace.rest();
   }
-  return { accounts, ...index, costliestHash: costliest?.passwordHash };
+  return { accounts, ...index, headerNames: NO_HEADER_NAMES, costliestHash: costliest?.passwordHash };
 }
 
 /** The account somebody means; undefined for a disabled one too. */

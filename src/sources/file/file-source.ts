@@ -63,6 +63,7 @@ function startSource(options: FileSourceOptions, first: Directory, firstStamp: s
     },
     resolve: (typed) => findTyped(directory, options.search, typed),
     onChange: (listener) => void listeners.push(listener),
+    headerNames: () => directory.headerNames,
     count: () => directory.accounts.size,
     close: () => watcher?.close(),
     reload,
