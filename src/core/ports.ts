@@ -1,3 +1,4 @@
+import type { AppToken } from './app-token.ts';
 import type { Decision } from './decision.ts';
 import type { Fault } from './fault.ts';
 import type { Peer } from './peer.ts';
@@ -33,7 +34,7 @@ export function orElse<T>(run: () => MaybePromise<T>, failed: (error: unknown) =
  * Garbled rows are absent rows. Liveness (idle, lifetime) is judged by the caller with `isAlive`; rows that can no
  * longer come alive are swept. Contract suite: stores/store.contract.ts.
  */
-export interface SessionStore {
+export interface SessionStore extends TokenStore {
   readonly kind: string;
   /** The session behind a secret. Must see a revocation made by any process before this call began. */
   find(key: SecretKey): MaybePromise<FoundSecret | undefined>;
@@ -50,7 +51,7 @@ export interface SessionStore {
   list(filter: SessionFilter): MaybePromise<readonly SessionSummary[]>;
   /** Removes matching sessions with all their secrets; for `origin` only the secrets of that app. Returns how many. */
   revoke(filter: SessionFilter): MaybePromise<number>;
-  /** Removes sessions that are over at `now` and hand-over codes past their end; at most `limit` a call. */
+  /** Removes sessions that are over at `now`, hand-over codes and tokens past their end; at most `limit` a call. */
   sweep(now: number, limit: number): MaybePromise<number>;
   /** A key of this installation, made on first use with `make` and the same for every process on this store. */
   installationKey(name: string, make: () => Uint8Array): MaybePromise<Uint8Array>;
@@ -71,6 +72,25 @@ export interface SessionSummary {
   /** Origins and domains that hold a secret of this session. */
   readonly openFor: readonly string[];
 }
+
+/** App passwords, in the same store as the sessions and with the same promises. */
+export interface TokenStore {
+  /** The token behind a secret, its end not judged. Must see a revocation made by any process before this call began. */
+  findToken(key: SecretKey): MaybePromise<AppToken | undefined>;
+  /** Stores it, durably before it returns; false, and nothing is stored, when its user holds MAX_TOKENS already. */
+  addToken(token: AppToken, key: SecretKey): MaybePromise<boolean>;
+  /** Moves `lastUsedAt` forward, never back. */
+  touchToken(id: string, now: number): MaybePromise<void>;
+  /** The newest first. */
+  listTokens(filter: TokenFilter): MaybePromise<readonly AppToken[]>;
+  /** Returns how many it removed. */
+  revokeTokens(filter: TokenFilter): MaybePromise<number>;
+}
+
+export type TokenFilter =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'user'; readonly user: string }
+  | { readonly kind: 'id'; readonly id: string };
 
 /** Where identities come from. `lookup` is on the hot path. Contract suite: sources/source.contract.ts. */
 export interface UserSource {

@@ -1,3 +1,4 @@
+import type { Routing } from './expression.ts';
 import type { Level, User } from './subject.ts';
 import { isWithin } from './text/host.ts';
 
@@ -34,6 +35,8 @@ export type SecretPurpose =
 export interface Secret {
   readonly key: SecretKey;
   readonly purpose: SecretPurpose;
+  /** What the sign-in to the app decided about its requests. */
+  readonly routing?: Routing | undefined;
 }
 
 /** All times in milliseconds since the epoch. */
@@ -56,6 +59,8 @@ export interface Session {
 
 export interface FoundSecret {
   readonly purpose: SecretPurpose;
+  /** As it was attached; undefined: nothing was decided, the app's own settings hold. */
+  readonly routing: Routing | undefined;
   readonly session: Session;
 }
 

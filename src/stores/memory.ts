@@ -1,12 +1,14 @@
-import type { SessionFilter, SessionStore, SessionSummary } from '../core/ports.ts';
-import type { FoundSecret, HandOver, Secret, SecretKey, SecretPurpose, Session } from '../core/session.ts';
+import type { AppToken } from '../core/app-token.ts';
+import type { SessionFilter, SessionStore, SessionSummary, TokenFilter } from '../core/ports.ts';
+import type { FoundSecret, HandOver, Secret, SecretKey, Session } from '../core/session.ts';
 import { isAlive } from '../core/session.ts';
+import { MemoryTokens } from './memory-tokens.ts';
 import { boundTo, MAX_SECRETS } from './purpose.ts';
 
 interface Entry {
   session: Session;
   /** In the order they were attached. */
-  readonly secrets: Map<SecretKey, SecretPurpose>;
+  readonly secrets: Map<SecretKey, Secret>;
 }
 
 /** Sessions of one process, gone when it ends. Another process reaches them through server/control.ts. */
@@ -16,13 +18,15 @@ export class MemoryStore implements SessionStore {
   readonly #keys = new Map<SecretKey, Entry>();
   readonly #handOvers = new Map<string, HandOver>();
   readonly #installationKeys = new Map<string, Uint8Array>();
+  readonly #tokens = new MemoryTokens();
   #closed = false;
 
   find(key: SecretKey): FoundSecret | undefined {
     this.ping();
     const entry = this.#keys.get(key);
-    const purpose = entry?.secrets.get(key);
-    return entry === undefined || purpose === undefined ? undefined : { purpose, session: entry.session };
+    const secret = entry?.secrets.get(key);
+    if (entry === undefined || secret === undefined) return undefined;
+    return { purpose: secret.purpose, routing: secret.routing, session: entry.session };
   }
 
   open(session: Session, secrets: readonly Secret[], replaces?: string): void {
@@ -65,7 +69,7 @@ export class MemoryStore implements SessionStore {
   list(filter: SessionFilter): readonly SessionSummary[] {
     this.ping();
     return this.#matching(filter)
-      .map(({ session, secrets }) => ({ session, openFor: [...new Set([...secrets.values()].map(boundTo))].sort() }))
+      .map(({ session, secrets }) => ({ session, openFor: boundOnce(secrets.values()) }))
       .sort((a, b) => b.session.createdAt - a.session.createdAt || (a.session.id < b.session.id ? -1 : 1));
   }
 
@@ -77,7 +81,7 @@ export class MemoryStore implements SessionStore {
       return matching.length;
     }
     const found = matching.flatMap((entry) =>
-      [...entry.secrets].filter(([, p]) => isAppSecret(p, filter.origin)).map(([key]) => ({ entry, key })),
+      [...entry.secrets.values()].filter((s) => isAppSecret(s, filter.origin)).map(({ key }) => ({ entry, key })),
     );
     for (const { entry, key } of found) this.#forget(entry, key);
     return found.length;
@@ -98,7 +102,7 @@ export class MemoryStore implements SessionStore {
       this.#handOvers.delete(code);
       left -= 1;
     }
-    return limit - left;
+    return limit - left + this.#tokens.sweep(now, left);
   }
 
   installationKey(name: string, make: () => Uint8Array): Uint8Array {
@@ -108,6 +112,31 @@ export class MemoryStore implements SessionStore {
     const made = make();
     this.#installationKeys.set(name, made);
     return made;
+  }
+
+  findToken(key: SecretKey): AppToken | undefined {
+    this.ping();
+    return this.#tokens.find(key);
+  }
+
+  addToken(token: AppToken, key: SecretKey): boolean {
+    this.ping();
+    return this.#tokens.add(token, key);
+  }
+
+  touchToken(id: string, now: number): void {
+    this.ping();
+    this.#tokens.touch(id, now);
+  }
+
+  listTokens(filter: TokenFilter): readonly AppToken[] {
+    this.ping();
+    return this.#tokens.list(filter);
+  }
+
+  revokeTokens(filter: TokenFilter): number {
+    this.ping();
+    return this.#tokens.revoke(filter);
   }
 
   ping(): void {
@@ -130,7 +159,7 @@ export class MemoryStore implements SessionStore {
       }
       case 'origin':
         return [...this.#sessions.values()].filter((e) =>
-          [...e.secrets.values()].some((p) => isAppSecret(p, filter.origin)),
+          [...e.secrets.values()].some((s) => isAppSecret(s, filter.origin)),
         );
       default:
         return filter satisfies never;
@@ -146,9 +175,9 @@ export class MemoryStore implements SessionStore {
     if (this.#sessions.has(id) && id !== replaces) throw new Error('The memory store holds this session already.');
   }
 
-  #give(entry: Entry, { key, purpose }: Secret): void {
-    entry.secrets.set(key, purpose);
-    this.#keys.set(key, entry);
+  #give(entry: Entry, secret: Secret): void {
+    entry.secrets.set(secret.key, secret);
+    this.#keys.set(secret.key, entry);
   }
 
   #forget(entry: Entry, key: SecretKey | undefined): void {
@@ -164,12 +193,16 @@ export class MemoryStore implements SessionStore {
   }
 }
 
-function isAppSecret(purpose: SecretPurpose, origin: string): boolean {
+function boundOnce(secrets: Iterable<Secret>): readonly string[] {
+  return [...new Set(Array.from(secrets, (s) => boundTo(s.purpose)))].sort();
+}
+
+function isAppSecret({ purpose }: Secret, origin: string): boolean {
   return purpose.kind === 'app' && purpose.origin === origin;
 }
 
 /** The secret that makes room: the oldest one of an app, so that a long list of apps never signs the portal out. */
 function oldest(entry: Entry): SecretKey | undefined {
-  for (const [key, purpose] of entry.secrets) if (purpose.kind === 'app') return key;
+  for (const { key, purpose } of entry.secrets.values()) if (purpose.kind === 'app') return key;
   return entry.secrets.keys().next().value;
 }

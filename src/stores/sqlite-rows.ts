@@ -1,5 +1,7 @@
+import type { StatementSync } from 'node:sqlite';
 import type { FoundSecret, HandOver, SecretPurpose, Session } from '../core/session.ts';
 import type { Level } from '../core/subject.ts';
+import { parseRouting } from './routing-text.ts';
 
 /** The columns that `session` reads, in its order. */
 export const SESSION_COLUMNS =
@@ -8,12 +10,15 @@ export const SESSION_COLUMNS =
 export const LEVEL_CODES = { one_factor: 1, two_factor: 2 } as const satisfies Record<Level, number>;
 export const PURPOSE_CODES = { portal: 1, app: 2, gate: 3 } as const satisfies Record<SecretPurpose['kind'], number>;
 
-/** A row of `find`: the session's columns, then kind and bound_to. Garbled: undefined. */
+/** A row of `find`: the session's columns, then kind, bound_to and routing. Garbled: undefined. */
 export function foundSecret(row: unknown): FoundSecret | undefined {
   const cells = cellsOf(row);
   const found = session(cells);
   const purpose = secretPurpose(cells[10], cells[11]);
-  return found === undefined || purpose === undefined ? undefined : { purpose, session: found };
+  if (found === undefined || purpose === undefined) return undefined;
+  if (cells[12] === null) return { purpose, routing: undefined, session: found };
+  const routing = typeof cells[12] === 'string' ? parseRouting(cells[12]) : undefined;
+  return routing === undefined ? undefined : { purpose, routing, session: found };
 }
 
 /** The session in the first ten cells; undefined when any of them is not what this build writes. */
@@ -42,10 +47,17 @@ export function handOver(row: unknown): HandOver | undefined {
   return isTime(expiresAt) ? { origin, nonceHash, sessionId, expiresAt } : undefined;
 }
 
+/** The statement, its rows coming as arrays. */
+export function arrays(statement: StatementSync): StatementSync {
+  statement.setReturnArrays(true);
+  return statement;
+}
+
 export function cellsOf(row: unknown): readonly unknown[] {
   return Array.isArray(row) ? row : [];
 }
 
-function isTime(value: unknown): value is number {
+/** Milliseconds as this build writes them. */
+export function isTime(value: unknown): value is number {
   return typeof value === 'number' && value >= 0;
 }

@@ -45,4 +45,21 @@ CREATE TABLE installation_keys (
   value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 `,
+  `
+ALTER TABLE secrets ADD COLUMN routing TEXT; -- JSON: what the sign-in to the app decided; NULL: nothing
+
+CREATE TABLE tokens (
+  key        TEXT PRIMARY KEY, -- SHA-256 of the app password, base64url
+  id         TEXT NOT NULL UNIQUE,
+  user       TEXT NOT NULL,
+  label      TEXT NOT NULL,
+  apps       TEXT NOT NULL,    -- JSON: "all" or a list of names
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER,          -- NULL: until it is revoked
+  used_at    INTEGER,
+  created_by INTEGER NOT NULL  -- 1 operator, 2 self
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tokens_by_user ON tokens (user);
+CREATE INDEX tokens_by_end ON tokens (expires_at);
+`,
 ];

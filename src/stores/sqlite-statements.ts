@@ -1,11 +1,12 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import type { SessionFilter } from '../core/ports.ts';
 import type { Secret, Session } from '../core/session.ts';
 import { boundTo } from './purpose.ts';
-import { LEVEL_CODES, PURPOSE_CODES, SESSION_COLUMNS } from './sqlite-rows.ts';
+import { routingText } from './routing-text.ts';
+import { arrays, LEVEL_CODES, PURPOSE_CODES, SESSION_COLUMNS } from './sqlite-rows.ts';
 
 /** The hot path: one search by key, one by number. */
-export const FIND = `SELECT ${SESSION_COLUMNS}, k.kind, k.bound_to
+export const FIND = `SELECT ${SESSION_COLUMNS}, k.kind, k.bound_to, k.routing
   FROM secrets k JOIN sessions s ON s.n = k.session WHERE k.key = ?`;
 
 export const OVER = `SELECT n FROM sessions
@@ -21,7 +22,7 @@ export function prepareAll(main: DatabaseSync, relaxed: DatabaseSync) {
       `INSERT INTO sessions (id, user, level, epoch, created_at, seen_at, expires_at, idle_ms, address, user_agent)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
-    addSecret: durable('INSERT INTO secrets (key, kind, bound_to, session, place) VALUES (?, ?, ?, ?, ?)'),
+    addSecret: durable('INSERT INTO secrets (key, kind, bound_to, routing, session, place) VALUES (?, ?, ?, ?, ?, ?)'),
     removeSession: durable('DELETE FROM sessions WHERE id = ?'),
     nextPlace: durable(
       `SELECT s.n, ifnull(max(k.place) + 1, 0), count(k.key) FROM sessions s LEFT JOIN secrets k ON k.session = s.n
@@ -49,18 +50,14 @@ export function prepareAll(main: DatabaseSync, relaxed: DatabaseSync) {
 
 export type Statements = ReturnType<typeof prepareAll>;
 
-export function arrays(statement: StatementSync): StatementSync {
-  statement.setReturnArrays(true);
-  return statement;
-}
-
 export function sessionValues(s: Session) {
   const times = [s.createdAt, s.lastSeenAt, s.expiresAt, s.idleMs ?? null] as const;
   return [s.id, s.user, LEVEL_CODES[s.level], s.epoch, ...times, s.address, s.userAgent] as const;
 }
 
-export function secretValues({ key, purpose }: Secret, session: number | bigint, place: number) {
-  return [key, PURPOSE_CODES[purpose.kind], boundTo(purpose), session, place] as const;
+export function secretValues({ key, purpose, routing }: Secret, session: number | bigint, place: number) {
+  const decided = routing === undefined ? null : routingText(routing);
+  return [key, PURPOSE_CODES[purpose.kind], boundTo(purpose), decided, session, place] as const;
 }
 
 /** The sessions a filter means, as a condition on `s`. */

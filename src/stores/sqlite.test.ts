@@ -18,8 +18,11 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import { SqliteStore } from './sqlite.ts';
+import { MIGRATIONS } from './sqlite-schema.ts';
 import { FIND, OVER } from './sqlite-statements.ts';
-import { keyOf, portalSecret, sessionOf, storeContract, T0 } from './store.contract.ts';
+import { FIND_TOKEN, TOKENS_OVER } from './sqlite-tokens.ts';
+import { appSecret, keyOf, ORIGIN, portalSecret, sessionOf, storeContract, T0 } from './store.contract.ts';
+import { tokenOf } from './token.contract.ts';
 
 function directory(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), 'lintel-store-'));
@@ -82,6 +85,8 @@ test('find is two searches by key, and sweeping walks an index', (t) => {
       .map((row) => row.detail);
   assert.deepEqual(plan(FIND), ['SEARCH k USING PRIMARY KEY (key=?)', 'SEARCH s USING INTEGER PRIMARY KEY (rowid=?)']);
   assert.deepEqual(plan(OVER), ['SEARCH sessions USING COVERING INDEX sessions_by_end (<expr><?)']);
+  assert.deepEqual(plan(FIND_TOKEN), ['SEARCH tokens USING PRIMARY KEY (key=?)']);
+  assert.deepEqual(plan(TOKENS_OVER), ['SEARCH tokens USING COVERING INDEX tokens_by_end (expires_at<?)']);
 });
 
 test('a garbled row is an absent row', (t) => {
@@ -104,6 +109,72 @@ test('a garbled row is an absent row', (t) => {
     assert.equal(store.find(keyOf('p')), undefined, sql);
     db.exec('DELETE FROM secrets; DELETE FROM sessions');
   }
+});
+
+test('a routing that cannot be read is an absent row, never "no routing"', (t) => {
+  const path = join(directory(t), 'lintel.db');
+  const store = opened(t, path);
+  const db = new DatabaseSync(path);
+  t.after(() => db.close());
+  const routing = { backend: 'http://10.0.0.7', hostHeader: undefined, userAttributes: undefined };
+  const garbled = [
+    '',
+    '{',
+    'null',
+    '"http://10.0.0.7"',
+    '[]',
+    '{"backend":7}',
+    '{"backend":null}',
+    '{"hostHeader":[]}',
+    '{"userAttributes":[]}',
+    '{"upstream":"http://10.0.0.7"}',
+  ];
+  for (const text of garbled) {
+    store.open(sessionOf('s1'), [{ ...appSecret('a'), routing }]);
+    assert.deepEqual(store.find(keyOf('a'))?.routing, routing);
+    db.prepare('UPDATE secrets SET routing = ?').run(text);
+    assert.equal(store.find(keyOf('a')), undefined, text);
+    store.revoke({ kind: 'all' });
+  }
+});
+
+test('a garbled app password is an absent one, never one for all apps or for ever', (t) => {
+  const path = join(directory(t), 'lintel.db');
+  const store = opened(t, path);
+  const db = new DatabaseSync(path);
+  t.after(() => db.close());
+  const garble = [
+    "apps = ''",
+    "apps = 'all'",
+    "apps = 'null'",
+    "apps = '{}'",
+    `apps = '["dav", null]'`,
+    'expires_at = -1',
+    'expires_at = 9223372036854775807',
+    'used_at = -1',
+    'created_by = 3',
+  ];
+  for (const set of garble) {
+    store.addToken(tokenOf('t1', { apps: ['dav'], expiresAt: T0 + 1 }), keyOf('t'));
+    assert.equal(store.findToken(keyOf('t'))?.id, 't1');
+    db.exec(`UPDATE tokens SET ${set}`);
+    assert.equal(store.findToken(keyOf('t')), undefined, set);
+    db.exec('DELETE FROM tokens');
+  }
+});
+
+test('a database of the first release is brought forward with its sessions', (t) => {
+  const path = join(directory(t), 'lintel.db');
+  const old = new DatabaseSync(path);
+  old.exec(`PRAGMA journal_mode = WAL; ${MIGRATIONS[0]}
+    PRAGMA application_id = ${0x4c6e746c}; PRAGMA user_version = 1;
+    INSERT INTO sessions VALUES (1, 's1', 'alice', 1, 'e1', ${T0}, ${T0}, ${T0 + 9}, NULL, '', '');
+    INSERT INTO secrets VALUES ('${keyOf('a')}', 1, 2, '${ORIGIN}', 0)`);
+  old.close();
+  const store = opened(t, path);
+  const found = store.find(keyOf('a'));
+  assert.deepEqual([found?.session.id, found?.purpose, found?.routing], ['s1', appSecret('a').purpose, undefined]);
+  assert.equal(store.addToken(tokenOf('t1'), keyOf('t')), true);
 });
 
 test('an orphaned secret never comes to point at a later session', (t) => {
@@ -192,7 +263,7 @@ test('a newer schema is refused, and left alone', (t) => {
   const db = new DatabaseSync(path);
   t.after(() => db.close());
   db.exec('PRAGMA user_version = 99');
-  assert.throws(() => new SqliteStore(path), /made by a newer Lintel: its schema is version 99, .* up to 1/);
+  assert.throws(() => new SqliteStore(path), /made by a newer Lintel: its schema is version 99, .* up to 2/);
   assert.equal(db.prepare('PRAGMA user_version').get()?.user_version, 99);
 });
 

@@ -1,21 +1,23 @@
 import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
-import type { MaybePromise, SessionFilter, SessionStore, SessionSummary } from '../core/ports.ts';
+import { type AppToken, MAX_TOKENS } from '../core/app-token.ts';
+import type { MaybePromise, SessionFilter, SessionStore, SessionSummary, TokenFilter } from '../core/ports.ts';
 import type { FoundSecret, HandOver, Secret, SecretKey, Session } from '../core/session.ts';
 import { MAX_SECRETS } from './purpose.ts';
 import { codeOf, explained, openDatabase, SqliteStoreError, transaction, whenFree } from './sqlite-file.ts';
-import { cellsOf, foundSecret, handOver, PURPOSE_CODES, SESSION_COLUMNS, session } from './sqlite-rows.ts';
-import { arrays, condition, prepareAll, type Statements, secretValues, sessionValues } from './sqlite-statements.ts';
+import { arrays, cellsOf, foundSecret, handOver, PURPOSE_CODES, SESSION_COLUMNS, session } from './sqlite-rows.ts';
+import { condition, prepareAll, type Statements, secretValues, sessionValues } from './sqlite-statements.ts';
+import { appToken, listTokens, prepareTokens, revokeTokens, tokenValues } from './sqlite-tokens.ts';
 import { WalIndex } from './wal-index.ts';
 
-/** Answers of `find` remembered until the next commit. */
+/** Answers of `find`, and as many of `findToken`, remembered until the next commit. */
 const MAX_FOUND = 10_000;
 
 /**
  * Sessions in one SQLite file (WAL). `find` is one prepared read of the file itself, or what that read gave when nothing
  * was committed since by any process (wal-index.ts), so a revocation by any process is seen by the next request. It
- * needs no lock that a writer could hold. What `open`, `attach`, `revoke` and
- * `takeHandOver` acknowledge is on disk. Errors are SqliteStoreError; a file that cannot be used throws here.
+ * needs no lock that a writer could hold. What `open`, `attach`, `revoke` `takeHandOver`, `addToken` and
+ * `revokeTokens` acknowledge is on disk. Errors are SqliteStoreError; a file that cannot be used throws here.
  */
 export class SqliteStore implements SessionStore {
   readonly kind = 'sqlite';
@@ -23,9 +25,11 @@ export class SqliteStore implements SessionStore {
   readonly #main: DatabaseSync;
   readonly #relaxed: DatabaseSync;
   readonly #sql: Statements;
+  readonly #tokens: ReturnType<typeof prepareTokens>;
   readonly #inode: number;
   readonly #index: WalIndex;
   readonly #found = new Map<SecretKey, FoundSecret>();
+  readonly #foundTokens = new Map<SecretKey, AppToken>();
 
   constructor(path: string) {
     this.#path = path;
@@ -34,6 +38,7 @@ export class SqliteStore implements SessionStore {
     this.#relaxed = relaxed;
     try {
       this.#sql = prepareAll(main, relaxed);
+      this.#tokens = prepareTokens(main, relaxed);
       this.#inode = statSync(path).ino;
       this.#index = new WalIndex(path);
     } catch (error) {
@@ -43,16 +48,27 @@ export class SqliteStore implements SessionStore {
   }
 
   find(key: SecretKey): FoundSecret | undefined {
-    if (!this.#index.isUnchanged()) this.#found.clear();
-    const known = this.#found.get(key);
-    return known ?? this.#read(key);
+    this.#forgetIfChanged();
+    return this.#found.get(key) ?? this.#read(this.#found, key, () => foundSecret(this.#sql.find.get(key)));
+  }
+
+  findToken(key: SecretKey): AppToken | undefined {
+    this.#forgetIfChanged();
+    return this.#foundTokens.get(key) ?? this.#read(this.#foundTokens, key, () => appToken(this.#tokens.find.get(key)));
+  }
+
+  /** Each look at the index takes note of what changed, so everything that was remembered goes at once. */
+  #forgetIfChanged(): void {
+    if (this.#index.isUnchanged()) return;
+    this.#found.clear();
+    this.#foundTokens.clear();
   }
 
   /** The index was looked at before, so what is remembered here is never older than what it was remembered for. */
-  #read(key: SecretKey): FoundSecret | undefined {
+  #read<T>(memory: Map<SecretKey, T>, key: SecretKey, read: () => T | undefined): T | undefined {
     try {
-      const found = foundSecret(this.#sql.find.get(key));
-      if (found !== undefined && this.#found.size < MAX_FOUND) this.#found.set(key, found);
+      const found = read();
+      if (found !== undefined && memory.size < MAX_FOUND) memory.set(key, found);
       return found;
     } catch (error) {
       // A number that no release writes: a garbled row is an absent row.
@@ -116,9 +132,32 @@ export class SqliteStore implements SessionStore {
     return whenFree(this.#path, () =>
       transaction(this.#relaxed, () => {
         const sessions = Number(this.#sql.sweepSessions.run(now, limit).changes);
-        return sessions + Number(this.#sql.sweepHandOvers.run(now, limit - sessions).changes);
+        const codes = Number(this.#sql.sweepHandOvers.run(now, limit - sessions).changes);
+        return sessions + codes + Number(this.#tokens.sweep.run(now, limit - sessions - codes).changes);
       }),
     );
+  }
+
+  addToken(token: AppToken, key: SecretKey): MaybePromise<boolean> {
+    return this.#write(() => {
+      const [held] = cellsOf(this.#tokens.held.get(token.user, token.createdAt));
+      if (typeof held !== 'number' || held >= MAX_TOKENS) return false;
+      this.#tokens.add.run(...tokenValues(token, key));
+      return true;
+    });
+  }
+
+  /** Fails at once when another process holds the write lock: the next use of the token tries again. */
+  touchToken(id: string, now: number): void {
+    this.#guarded(() => this.#tokens.touch.run(now, id, now));
+  }
+
+  listTokens(filter: TokenFilter): readonly AppToken[] {
+    return this.#guarded(() => listTokens(this.#main, filter));
+  }
+
+  revokeTokens(filter: TokenFilter): MaybePromise<number> {
+    return this.#write(() => revokeTokens(this.#main, filter));
   }
 
   installationKey(name: string, make: () => Uint8Array): MaybePromise<Uint8Array> {

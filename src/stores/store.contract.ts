@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { SessionStore } from '../core/ports.ts';
 import { type HandOver, type Secret, type SecretKey, type Session, secretKey } from '../core/session.ts';
 import { MAX_SECRETS } from './purpose.ts';
+import { tokenContract } from './token.contract.ts';
 
 /** How the suite gets at one kind of store. */
 export interface StoreUnderTest {
@@ -66,6 +67,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
   handingOver(it);
   revoking(it);
   ending(it);
+  tokenContract(it);
 }
 
 type It = (what: string, body: (store: SessionStore, under: StoreUnderTest) => Promise<void>) => void;
@@ -76,8 +78,24 @@ function opening(it: It): void {
     const gate: Secret = { key: keyOf('gate'), purpose: { kind: 'gate', domain: 'example.com' } };
     const secrets = [portalSecret('portal'), appSecret('app'), gate];
     await store.open(session, secrets);
-    for (const { key, purpose } of secrets) assert.deepEqual(await store.find(key), { purpose, session });
+    for (const { key, purpose } of secrets) {
+      assert.deepEqual(await store.find(key), { purpose, routing: undefined, session });
+    }
     assert.equal(await store.find(keyOf('somebody else')), undefined);
+  });
+
+  it('keeps what a sign-in to an app decided with that secret alone', async (store, under) => {
+    const userAttributes = { team: ['a', 'b'], deep: { n: 1, none: null, on: true }, 'Zoë "Z"': '\u0000\n李' };
+    const routing = { backend: 'http://[2001:db8::1]:8080/alice', hostHeader: 'inner', userAttributes };
+    const bare = { backend: undefined, hostHeader: undefined, userAttributes: undefined };
+    await store.open(sessionOf('s1'), [portalSecret('p'), { ...appSecret('a'), routing: bare }]);
+    await store.attach('s1', { ...appSecret('b', 'https://b.test'), routing });
+    const other = await under.another();
+    for (const at of [store, other]) {
+      assert.deepEqual((await at.find(keyOf('a')))?.routing, bare);
+      assert.deepEqual((await at.find(keyOf('b')))?.routing, routing);
+      assert.equal((await at.find(keyOf('p')))?.routing, undefined);
+    }
   });
 
   it('keeps names of any script, quotes and empty fields', async (store) => {
