@@ -45,13 +45,21 @@ function forwarder(port: number): http.Server {
     proxy.forward({
       req,
       res,
+      wire: {
+        method: req.method ?? '',
+        target: req.url ?? '',
+        headers: req.rawHeaders,
+        peer: { kind: 'unix' },
+        encrypted: false,
+      },
       upstream,
       identity: IDENTITY,
       clientAddress: '127.0.0.1',
       scheme: 'http',
       host: 'app.example.test',
       port: 80,
-      dropAuthorization: false,
+      hostHeader: undefined,
+      authorization: 'pass',
       onFault: (f) => res.writeHead(502).end(f.detail),
     });
   });

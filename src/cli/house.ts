@@ -123,6 +123,7 @@ async function proxy(
   forwarder.forward({
     req,
     res,
+    wire,
     upstream: app.upstream,
     ...assertions(target, judged),
     onFault(fault) {
@@ -162,7 +163,8 @@ function assertions(target: Target, judged: Judged) {
     scheme: isSecure(target.scheme) ? 'https' : 'http',
     host: target.port === undefined ? target.host : `${target.host}:${target.port}`,
     port: effectivePort(target),
-    dropAuthorization: judged.consumed,
+    hostHeader: undefined,
+    authorization: judged.consumed ? ('drop' as const) : ('pass' as const),
   };
 }
 

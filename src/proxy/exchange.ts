@@ -1,6 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { UpstreamAddress } from '../core/app.ts';
 import { type Fault, type FaultId, fault } from '../core/fault.ts';
+import type { ClientRequest, ClientResponse } from '../server/client.ts';
+import { cut, isGone } from './client.ts';
 import { RequestBody } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
 import type { ResponseHead } from './response-head.ts';
@@ -11,13 +12,14 @@ export interface ExchangeOwner {
   /** See `UpstreamPools.take`. */
   take(address: UpstreamAddress, maxQuiet: number): UpstreamConnection | undefined;
   /** Bounds how long the rest of a body that nobody wants may go on. */
-  linger(req: IncomingMessage): void;
+  linger(req: ClientRequest): void;
   readonly maxRequestBytes: number;
 }
 
 export interface ExchangeCall {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
+  readonly req: ClientRequest;
+  readonly res: ClientResponse;
+  readonly wire: { readonly method: string };
   readonly upstream: UpstreamAddress;
   readonly onFault: (fault: Fault) => void;
 }
@@ -59,21 +61,21 @@ export class Exchange implements ConnectionUser {
 
   start(): void {
     const { req, res } = this.#call;
-    if (res.destroyed || req.socket.destroyed) return; // left while it was judged; `close` will not come again
+    if (isGone(req, res)) return; // left while it was judged; `close` will not come again
     res.on('close', this.#left);
     if (this.#head.length > this.#owner.maxRequestBytes) this.#tooLarge();
     else this.#connect(this.#repeatable ? Number.POSITIVE_INFINITY : FRESH_MS);
   }
 
   #connect(maxQuiet: number): void {
-    const { req, upstream } = this.#call;
+    const { upstream, wire } = this.#call;
     const connection = this.#owner.take(upstream, maxQuiet);
     if (connection === undefined) {
       this.#fail(fault('UPSTREAM-DOWN', `upstream ${upstream.text}: all connections are in use`));
       return;
     }
     this.#connection = connection;
-    connection.begin(this, this.#head.text, req.method ?? '');
+    connection.begin(this, this.#head.text, wire.method);
   }
 
   connected(): void {
@@ -123,7 +125,8 @@ export class Exchange implements ConnectionUser {
   }
 
   lasts(): void {
-    this.#call.req.socket.setTimeout(0);
+    const { req } = this.#call;
+    if (req.stream === undefined) req.socket.setTimeout(0);
   }
 
   flush(): void {
@@ -142,7 +145,7 @@ export class Exchange implements ConnectionUser {
   }
 
   get #repeatable(): boolean {
-    return this.#head.body === 'none' && IDEMPOTENT.has(this.#call.req.method ?? '');
+    return this.#head.body === 'none' && IDEMPOTENT.has(this.#call.wire.method);
   }
 
   #writeText(): void {
@@ -150,7 +153,7 @@ export class Exchange implements ConnectionUser {
     this.#writeHead();
     const text = this.#text;
     this.#text = '';
-    if (text === '') res.flushHeaders();
+    if (text === '') res.flushHeaders?.();
     else if (!res.write(text, 'latin1')) this.#pause();
   }
 
@@ -212,19 +215,4 @@ export class Exchange implements ConnectionUser {
     else this.#body.stop();
     this.#owner.linger(req);
   }
-}
-
-/**
- * Ends a half-sent answer so that no client takes it for whole. Where the end of the body is the end of the connection
- * only a reset says so; else a plain close does, and what was sent still arrives.
- */
-function cut(res: ServerResponse, hasLength: boolean): void {
-  const { socket } = res;
-  if (socket === null) {
-    res.destroy();
-    return;
-  }
-  if (!hasLength && !res.chunkedEncoding && socket.remoteAddress !== undefined && !('encrypted' in socket))
-    socket.resetAndDestroy();
-  else socket.destroy();
 }

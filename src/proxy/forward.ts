@@ -1,6 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { UpstreamAddress } from '../core/app.ts';
 import type { Fault } from '../core/fault.ts';
+import type { Wire } from '../core/wire.ts';
+import type { ClientRequest, ClientResponse } from '../server/client.ts';
+import { abandon, hasUnframedBody } from './client.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
 import { HeaderNames } from './hop-by-hop.ts';
 import { type Asserted, type HeadRules, requestHead } from './request-head.ts';
@@ -39,8 +41,10 @@ export interface ForwardLimits {
 
 /** One allowed request. */
 export interface ForwardCall extends Asserted {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
+  readonly req: ClientRequest;
+  readonly res: ClientResponse;
+  /** What was judged: method, target and headers go to the app from here. */
+  readonly wire: Wire;
   readonly upstream: UpstreamAddress;
   /**
    * Called at most once, when there will be no answer from the app. `res.headersSent` false: the caller answers now;
@@ -78,7 +82,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   const limits = { ...LIMITS, ...options.limits };
   const names = new HeaderNames(options.ownedFolds);
   let rules: HeadRules = { names, isOurCookie: options.isOurCookie };
-  const lingering = new Map<IncomingMessage, number>();
+  const lingering = new Map<ClientRequest, number>();
   const condemned = new WeakSet<object>();
   const refusesCookie = (value: string): boolean => {
     const ours = setCookieNames(value).find(rules.isOurCookie);
@@ -99,14 +103,17 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   };
   return {
     forward(call) {
-      const { socket } = call.req;
-      if (condemned.has(socket)) return;
-      const head = requestHead(call.req, call, rules);
+      const { req, wire } = call;
+      // The requests of an HTTP/2 connection are framed apart: none can be a part of another.
+      const isAlone = req.stream === undefined;
+      if (isAlone && condemned.has(req.socket)) return;
+      const isHttp10 = req.httpVersionMajor === 1 && req.httpVersionMinor === 0;
+      const head = requestHead({ wire, isHttp10, hasUnframedBody: hasUnframedBody(req) }, call, rules);
       if (head.ok) {
         new Exchange(owner, call, head.value).start();
         return;
       }
-      condemned.add(socket);
+      if (isAlone) condemned.add(req.socket);
       refuse(call, head.error, owner);
     },
     guard(guards) {
@@ -131,11 +138,11 @@ function refuse(call: ForwardCall, problem: Fault, owner: ExchangeOwner): void {
 }
 
 /** Cuts clients that go on sending a body which nobody reads. True while some are left to watch. */
-function endLingering(lingering: Map<IncomingMessage, number>, now: number): boolean {
+function endLingering(lingering: Map<ClientRequest, number>, now: number): boolean {
   for (const [req, until] of lingering) {
     if (!req.complete && now < until) continue;
     lingering.delete(req);
-    if (!req.complete) req.destroy();
+    if (!req.complete) abandon(req);
   }
   return lingering.size > 0;
 }

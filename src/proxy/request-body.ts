@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest } from '../server/client.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
 const BIG = 16384;
@@ -8,7 +8,7 @@ const BIG = 16384;
  * has counted them), anything else as chunks of our own without extensions and trailers. Reads no faster than the app.
  */
 export class RequestBody {
-  readonly #req: IncomingMessage;
+  readonly #req: ClientRequest;
   readonly #connection: UpstreamConnection;
   readonly #chunked: boolean;
   readonly #maxBytes: number;
@@ -18,7 +18,7 @@ export class RequestBody {
   sent = false;
 
   constructor(
-    req: IncomingMessage,
+    req: ClientRequest,
     connection: UpstreamConnection,
     options: { readonly chunked: boolean; readonly maxBytes: number; readonly tooLarge: () => void },
   ) {

@@ -1,8 +1,8 @@
-import type { IncomingMessage } from 'node:http';
 import { type Fault, fault } from '../core/fault.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { quote } from '../core/target.ts';
 import { withoutCookies } from '../core/text/cookie.ts';
+import type { Wire } from '../core/wire.ts';
 import { connectionOptions, type HeaderNames, nominated } from './hop-by-hop.ts';
 
 /** What the caller knows about the request; everything that the app is told about it beside the client's own headers. */
@@ -16,8 +16,20 @@ export interface Asserted {
   readonly host: string;
   /** Effective port. */
   readonly port: number;
-  /** True when Lintel accepted the Authorization header itself: the app must not see it. */
-  readonly dropAuthorization: boolean;
+  /** The Host that the app gets in place of the client's, which X-Forwarded-Host tells in any case. */
+  readonly hostHeader: string | undefined;
+  readonly authorization: Authorization;
+}
+
+/** `drop`: Lintel accepted it itself, so the app must not see it. `set`: the app gets this in place of the client's. */
+export type Authorization = 'pass' | 'drop' | { readonly set: string };
+
+/** The request as it was judged, and what its connection says about the body. */
+export interface HeadSource {
+  readonly wire: Pick<Wire, 'method' | 'target' | 'headers'>;
+  readonly isHttp10: boolean;
+  /** A body follows although no header says so. */
+  readonly hasUnframedBody: boolean;
 }
 
 /** A request head ready to be written, and how its body is framed towards the app. */
@@ -56,30 +68,31 @@ const NONE: ReadonlySet<string> = new Set();
  * anything it may not claim, then what Lintel asserts. Framing is decided here and written anew, never copied.
  * Fails with a fault of the client's when the request must not be forwarded.
  */
-export function requestHead(req: IncomingMessage, asserted: Asserted, rules: HeadRules): Result<RequestHead, Fault> {
-  let found = walk(req.rawHeaders, asserted.dropAuthorization, rules, NONE);
+export function requestHead(source: HeadSource, asserted: Asserted, rules: HeadRules): Result<RequestHead, Fault> {
+  const { method, target, headers } = source.wire;
+  let found = walk(headers, asserted, rules, NONE);
   if (found.connection !== undefined) {
     const names = nominated(found.connection);
-    if (names.size > 0) found = walk(req.rawHeaders, asserted.dropAuthorization, rules, names);
+    if (names.size > 0) found = walk(headers, asserted, rules, names);
   }
-  const problem = judge(req, found);
+  const problem = judge(source, found);
   if (problem !== undefined) return err(problem);
   const length = found.lengths === 0 ? 0 : Number(found.length);
-  const framing =
-    found.encodings > 0
-      ? 'Transfer-Encoding: chunked\r\n'
-      : found.lengths > 0
-        ? `Content-Length: ${found.length}\r\n`
-        : '';
+  const isChunked = found.encodings > 0 || (found.lengths === 0 && source.hasUnframedBody);
+  const framing = isChunked
+    ? 'Transfer-Encoding: chunked\r\n'
+    : found.lengths > 0
+      ? `Content-Length: ${found.length}\r\n`
+      : '';
   return ok({
-    text: `${req.method} ${req.url} HTTP/1.1\r\n${found.text}${framing}${forwarded(asserted)}${identityBlock(asserted.identity, rules.names)}\r\n`,
-    body: found.encodings > 0 ? 'chunked' : length > 0 ? 'length' : 'none',
+    text: `${method} ${target} HTTP/1.1\r\n${found.text}${framing}${asserts(asserted)}${identityBlock(asserted.identity, rules.names)}\r\n`,
+    body: isChunked ? 'chunked' : length > 0 ? 'length' : 'none',
     length,
-    expectsContinue: found.expect !== undefined && req.httpVersionMinor > 0,
+    expectsContinue: found.expect !== undefined && !source.isHttp10,
   });
 }
 
-function walk(raw: readonly string[], dropAuthorization: boolean, rules: HeadRules, drop: ReadonlySet<string>): Found {
+function walk(raw: readonly string[], asserted: Asserted, rules: HeadRules, drop: ReadonlySet<string>): Found {
   const found: Found = {
     text: '',
     hosts: 0,
@@ -103,7 +116,7 @@ function walk(raw: readonly string[], dropAuthorization: boolean, rules: HeadRul
         break;
       case 'host':
         found.hosts++;
-        found.text += `Host: ${value}\r\n`;
+        if (asserted.hostHeader === undefined) found.text += `Host: ${value}\r\n`;
         break;
       case 'cookie': {
         const rest = withoutCookies(value, rules.isOurCookie);
@@ -111,7 +124,7 @@ function walk(raw: readonly string[], dropAuthorization: boolean, rules: HeadRul
         break;
       }
       case 'authorization':
-        if (!dropAuthorization) found.text += `${name}: ${value}\r\n`;
+        if (asserted.authorization === 'pass') found.text += `${name}: ${value}\r\n`;
         break;
       case 'connection':
         found.connection = found.connection === undefined ? value : `${found.connection},${value}`;
@@ -140,20 +153,20 @@ function walk(raw: readonly string[], dropAuthorization: boolean, rules: HeadRul
 const LENGTH = /^(0|[1-9][0-9]{0,14})$/;
 
 /** Node's parser refuses most of these already; a proxy that forwards must not depend on it (request smuggling). */
-function judge(req: IncomingMessage, found: Found): Fault | undefined {
+function judge(source: HeadSource, found: Found): Fault | undefined {
   if (found.hosts !== 1) return fault('REQUEST-MALFORMED', `${found.hosts} Host headers`);
   if (found.encodings > 0) {
     if (found.lengths > 0) return fault('REQUEST-MALFORMED', 'Content-Length beside Transfer-Encoding');
     if (found.encodings > 1 || found.encoding.toLowerCase() !== 'chunked') {
       return fault('REQUEST-MALFORMED', `Transfer-Encoding ${quote(found.encoding)}`);
     }
-    if (req.httpVersionMinor === 0) return fault('REQUEST-MALFORMED', 'Transfer-Encoding in HTTP/1.0');
+    if (source.isHttp10) return fault('REQUEST-MALFORMED', 'Transfer-Encoding in HTTP/1.0');
   }
   if (found.lengths > 1 || (found.lengths === 1 && !LENGTH.test(found.length))) {
     return fault('REQUEST-MALFORMED', `Content-Length ${quote(found.length)}`);
   }
   // The app would echo what Lintel tells it: identity headers, and whatever the next proxy adds.
-  if (req.method === 'TRACE') return fault('METHOD-NOT-ALLOWED', 'TRACE is not forwarded');
+  if (source.wire.method === 'TRACE') return fault('METHOD-NOT-ALLOWED', 'TRACE is not forwarded');
   if (found.expect !== undefined && found.expect.toLowerCase() !== '100-continue') {
     return fault('EXPECT-UNKNOWN', `Expect ${quote(found.expect)}`);
   }
@@ -173,10 +186,13 @@ function upgradeFault(found: Found): Fault | undefined {
     : undefined;
 }
 
-function forwarded(a: Asserted): string {
+function asserts(a: Asserted): string {
+  const own =
+    (a.hostHeader === undefined ? '' : `Host: ${checked('Host', a.hostHeader)}\r\n`) +
+    (typeof a.authorization === 'string' ? '' : `Authorization: ${checked('Authorization', a.authorization.set)}\r\n`);
   const from =
     a.clientAddress === undefined ? '' : `X-Forwarded-For: ${a.clientAddress}\r\nX-Real-IP: ${a.clientAddress}\r\n`;
-  return `${from}X-Forwarded-Proto: ${a.scheme}\r\nX-Forwarded-Host: ${a.host}\r\nX-Forwarded-Port: ${a.port}\r\n`;
+  return `${own}${from}X-Forwarded-Proto: ${a.scheme}\r\nX-Forwarded-Host: ${a.host}\r\nX-Forwarded-Port: ${a.port}\r\n`;
 }
 
 const blocks = new WeakMap<readonly string[], string>();
@@ -193,9 +209,13 @@ function rememberBlock(identity: readonly string[], names: HeaderNames): string 
     const name = identity[i] ?? '';
     const value = identity[i + 1] ?? '';
     if (names.request(name) !== 'drop') throw new Error(`identity header ${name} is not among the owned names`);
-    if (!VALUE.test(value)) throw new Error(`identity header ${name} has a value that no header can hold`);
-    block += `${name}: ${value}\r\n`;
+    block += `${name}: ${checked(name, value)}\r\n`;
   }
   blocks.set(identity, block);
   return block;
+}
+
+function checked(name: string, value: string): string {
+  if (!VALUE.test(value)) throw new Error(`header ${name} has a value that no header can hold`);
+  return value;
 }

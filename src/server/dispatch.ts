@@ -11,6 +11,7 @@ import type { Ip } from '../core/text/ip.ts';
 import { parsePath } from '../core/text/path.ts';
 import type { Reply, Wire } from '../core/wire.ts';
 import { readBody } from './body.ts';
+import type { ClientRequest, ClientResponse } from './client.ts';
 import { type Admitted, admit, send } from './wire.ts';
 
 /** All faces for one configuration; a reload swaps the whole value. */
@@ -63,8 +64,8 @@ export interface DoorCall {
 }
 
 export interface ProxyCall {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
+  readonly req: ClientRequest;
+  readonly res: ClientResponse;
   readonly wire: Wire;
   readonly peer: TrustedPeer | undefined;
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Fault, fault } from '../core/fault.ts';
 import { type Peer, type TrustedPeer, type TrustedProxies, trustPeer } from '../core/peer.ts';
@@ -8,6 +8,7 @@ import { single } from '../core/text/header-list.ts';
 import { type Authority, parseAuthority } from '../core/text/host.ts';
 import { parseIp } from '../core/text/ip.ts';
 import type { Reply, Wire } from '../core/wire.ts';
+import type { ClientResponse } from './client.ts';
 
 /** Headers a request may have; one more is refused, so that a parser's own cap can never hide one (CVE-2026-58044). */
 export const MAX_HEADERS = 99;
@@ -107,7 +108,7 @@ const written = new WeakMap<Reply, Written>();
  * encoding, so a UTF-8 chunk would encode the bytes of identity headers a second time: text goes out as latin1 when it
  * is ASCII, else as bytes. A reply that is answered again and again is prepared once.
  */
-export function send(res: ServerResponse, reply: Reply): void {
+export function send(res: ClientResponse, reply: Reply): void {
   if (res.headersSent) {
     res.destroy();
     return;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcp, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { UpstreamAddress } from '../../src/core/app.ts';
 import { type Fault, faultStatus } from '../../src/core/fault.ts';
 import { createForwarder, type ForwardCall, type ForwarderOptions, type ProxyGuards } from '../../src/proxy/forward.ts';
 
@@ -78,6 +79,10 @@ export async function startBackend(scope: Scope, app: (c: BackendConnection) => 
   return { port: (server.address() as AddressInfo).port, connections, close };
 }
 
+export function upstreamTo(port: number): UpstreamAddress {
+  return { hostname: '127.0.0.1', port, text: `127.0.0.1:${port}` };
+}
+
 export interface Face {
   readonly port: number;
   readonly faults: Fault[];
@@ -108,7 +113,7 @@ export async function startFace(scope: Scope, upstreamPort: number, options: Fac
     timeouts: options.timeouts ?? {},
     limits: options.limits ?? {},
   });
-  const upstream = { hostname: '127.0.0.1', port: upstreamPort, text: `127.0.0.1:${upstreamPort}` };
+  const upstream = upstreamTo(upstreamPort);
   const handler = (req: IncomingMessage, res: ServerResponse) => {
     if (options.judgeMs === undefined) forward(req, res);
     else setTimeout(() => forward(req, res), options.judgeMs);
@@ -117,13 +122,21 @@ export async function startFace(scope: Scope, upstreamPort: number, options: Fac
     forwarder.forward({
       req,
       res,
+      wire: {
+        method: req.method ?? '',
+        target: req.url ?? '',
+        headers: req.rawHeaders,
+        peer: { kind: 'unix' },
+        encrypted: false,
+      },
       upstream,
       identity: IDENTITY,
       clientAddress: '192.0.2.7',
       scheme: 'https',
       host: 'app.example.test',
       port: 443,
-      dropAuthorization: false,
+      hostHeader: undefined,
+      authorization: 'pass',
       onFault(fault) {
         faults.push(fault);
         if (res.headersSent) return;

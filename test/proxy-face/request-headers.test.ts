@@ -196,8 +196,17 @@ test("none of Lintel's cookies reaches the app", async (t) => {
 
 test('Authorization passes, unless Lintel accepted it', async (t) => {
   assert.deepEqual(valuesOf(await seen(t, get('/', 'Authorization: Basic eDp5')), 'authorization'), ['Basic eDp5']);
-  const head = await seen(t, get('/', 'Authorization: Basic eDp5'), { dropAuthorization: true });
+  const head = await seen(t, get('/', 'Authorization: Basic eDp5'), { authorization: 'drop' });
   assert.deepEqual(valuesOf(head, 'authorization'), []);
+});
+
+test('Authorization and Host may be replaced, and a client can neither keep nor nominate its own', async (t) => {
+  const client = get('/', 'Authorization: Basic eDp5', 'Connection: Authorization, Host');
+  const set = { authorization: { set: 'Basic Zm9vOmJhcg==' }, hostHeader: 'internal:8080' };
+  const head = await seen(t, client, set);
+  assert.deepEqual(valuesOf(head, 'authorization'), ['Basic Zm9vOmJhcg==']);
+  assert.deepEqual(valuesOf(head, 'host'), ['internal:8080']);
+  assert.deepEqual(valuesOf(head, 'x-forwarded-host'), ['app.example.test']);
 });
 
 test('trailers and chunk extensions are neither headers nor forwarded', async (t) => {
@@ -225,17 +234,19 @@ test('an identity header that the strip list does not own is a bug, not a forwar
   ]) {
     const { requestHead } = await import('../../src/proxy/request-head.ts');
     const { HeaderNames } = await import('../../src/proxy/hop-by-hop.ts');
-    const req = { rawHeaders: ['Host', 'x'], method: 'GET', url: '/', httpVersionMinor: 1 };
+    const wire = { headers: ['Host', 'x'], method: 'GET', target: '/' };
+    const source = { wire, isHttp10: false, hasUnframedBody: false };
     const asserted = {
       identity,
       clientAddress: undefined,
       scheme: 'https',
       host: 'x',
       port: 443,
-      dropAuthorization: false,
+      hostHeader: undefined,
+      authorization: 'pass' as const,
     };
     const rules = { names: new HeaderNames(new Set(['remote-user'])), isOurCookie: () => false };
-    assert.throws(() => requestHead(req as never, asserted, rules));
+    assert.throws(() => requestHead(source, asserted, rules));
   }
   backend.close();
 });

@@ -1,0 +1,35 @@
+import type { ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
+
+/**
+ * A request as every face takes it: node:http's IncomingMessage and node:http2's Http2ServerRequest both are one. What
+ * the request says stands in `Wire`; from here come only its body and its end.
+ */
+export interface ClientRequest extends Readable {
+  readonly httpVersionMajor: number;
+  readonly httpVersionMinor: number;
+  /** True when the whole request was received. */
+  readonly complete: boolean;
+  /** The connection. Of HTTP/2 it is shared with other requests: to be looked at, never ended or written to. */
+  readonly socket: Socket;
+  /** HTTP/2 only. */
+  readonly stream?: ServerHttp2Stream;
+}
+
+/** Its answer: node:http's ServerResponse or node:http2's Http2ServerResponse. */
+export interface ClientResponse extends Writable {
+  readonly headersSent: boolean;
+  /** `headers` is flat: name, value, name, value. Nothing of one connection (RFC 9110 §7.6.1) may stand in it. */
+  writeHead(status: number, headers: string[]): unknown;
+  writeContinue(): void;
+  /** HTTP/1 only: `writeHead` of HTTP/2 sends at once. */
+  flushHeaders?(): void;
+  /** HTTP/1 only: false closes the connection after this answer. Without a meaning, and harmless, in HTTP/2. */
+  shouldKeepAlive?: boolean;
+  /** HTTP/1 only. */
+  readonly chunkedEncoding?: boolean;
+  readonly socket: Socket | null;
+  /** HTTP/2 only. */
+  readonly stream?: ServerHttp2Stream;
+}
