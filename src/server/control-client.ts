@@ -1,18 +1,23 @@
 import { connect } from 'node:net';
-import type { SessionFilter, SessionSummary } from '../core/ports.ts';
-import { type Answer, type Ask, parseAnswer } from './control-wire.ts';
+import type { AppToken } from '../core/app-token.ts';
+import type { SessionFilter, SessionSummary, TokenFilter } from '../core/ports.ts';
+import type { SecretKey } from '../core/session.ts';
+import { type Answer, type Ask, parseAnswer, toWire } from './control-wire.ts';
 
 const MAX_ANSWER = 64 * 1024 * 1024;
 const PATIENCE_MS = 10_000;
 
-/** What `lintel sessions` needs of a store, whichever process holds it. */
-export interface SessionControl {
+/** What `lintel sessions` and `lintel users token` need of a store, whichever process holds it. */
+export interface StoreControl {
   list(filter: SessionFilter): Promise<readonly SessionSummary[]>;
   revoke(filter: SessionFilter): Promise<number>;
+  listTokens(filter: TokenFilter): Promise<readonly AppToken[]>;
+  revokeTokens(filter: TokenFilter): Promise<number>;
+  addToken(token: AppToken, key: SecretKey): Promise<boolean>;
 }
 
 /** The store of the server behind a control socket. Every call throws an Error in words when that cannot be reached. */
-export function controlClient(path: string): SessionControl {
+export function controlClient(path: string): StoreControl {
   return {
     list: async (filter) => {
       const answer = await ask(path, { do: 'list', filter });
@@ -22,6 +27,21 @@ export function controlClient(path: string): SessionControl {
     revoke: async (filter) => {
       const answer = await ask(path, { do: 'revoke', filter });
       if (answer.ok && 'revoked' in answer) return answer.revoked;
+      throw refused(path, answer);
+    },
+    listTokens: async (filter) => {
+      const answer = await ask(path, { do: 'list-tokens', filter });
+      if (answer.ok && 'tokens' in answer) return answer.tokens;
+      throw refused(path, answer);
+    },
+    revokeTokens: async (filter) => {
+      const answer = await ask(path, { do: 'revoke-tokens', filter });
+      if (answer.ok && 'revoked' in answer) return answer.revoked;
+      throw refused(path, answer);
+    },
+    addToken: async (token, key) => {
+      const answer = await ask(path, { do: 'add-token', token, key });
+      if (answer.ok && 'added' in answer) return answer.added;
       throw refused(path, answer);
     },
   };
@@ -38,7 +58,7 @@ function ask(path: string, question: Ask): Promise<Answer> {
       reject(new Error(`The server behind ${path} did not answer: ${why}.`));
     };
     let text = '';
-    const socket = connect(path, () => socket.write(`${JSON.stringify(question)}\n`));
+    const socket = connect(path, () => socket.write(`${toWire(question)}\n`));
     socket.setEncoding('utf8');
     socket.setTimeout(PATIENCE_MS, () => failed('it took too long'));
     socket.on('error', (error) => failed(error.message));

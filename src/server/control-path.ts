@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { SessionStore } from '../core/ports.ts';
-import { answers, type Control, serveControl } from './control.ts';
+import { answers, type Control, type ControlledStore, serveControl } from './control.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -27,10 +26,7 @@ export function controlPaths(configFiles: readonly string[], env: Environment): 
 }
 
 /** Serves at the first of these paths whose directory is, or can be made, private. Rejects when there is none. */
-export async function openControl(
-  paths: readonly string[],
-  store: Pick<SessionStore, 'list' | 'revoke'>,
-): Promise<Control> {
+export async function openControl(paths: readonly string[], store: ControlledStore): Promise<Control> {
   const path = paths.find((p) => makePrivate(dirname(p)));
   if (path === undefined) throw new Error(`No private directory for the control socket: tried ${paths.join(', ')}.`);
   return serveControl({ path, store });

@@ -1,22 +1,45 @@
-import type { SessionFilter, SessionSummary } from '../core/ports.ts';
-import type { Session } from '../core/session.ts';
+import type { AppToken } from '../core/app-token.ts';
+import type { SessionFilter, SessionSummary, TokenFilter } from '../core/ports.ts';
+import type { SecretKey, Session } from '../core/session.ts';
+import { appToken, isRecord, tokenFilter, tokenKey } from './control-token.ts';
 
 /** The two sides may be of different releases: each reads with care what the other wrote. */
 export type Ask =
   | { readonly do: 'list'; readonly filter: SessionFilter }
-  | { readonly do: 'revoke'; readonly filter: SessionFilter };
+  | { readonly do: 'revoke'; readonly filter: SessionFilter }
+  | { readonly do: 'list-tokens'; readonly filter: TokenFilter }
+  | { readonly do: 'revoke-tokens'; readonly filter: TokenFilter }
+  /** Only the hash of the app password crosses the socket. */
+  | { readonly do: 'add-token'; readonly token: AppToken; readonly key: SecretKey };
 
 export type Answer =
   | { readonly ok: true; readonly sessions: readonly SessionSummary[] }
   | { readonly ok: true; readonly revoked: number }
+  | { readonly ok: true; readonly tokens: readonly AppToken[] }
+  | { readonly ok: true; readonly added: boolean }
   | { readonly ok: false; readonly error: string };
+
+/** One line. An end or a use that is not there is said (null): left out it would be garbled, never "no end". */
+export function toWire(message: Ask | Answer): string {
+  return JSON.stringify(message, (name, value) => (value === undefined && SAID.includes(name) ? null : value));
+}
+
+const SAID: readonly string[] = ['expiresAt', 'lastUsedAt'] satisfies (keyof AppToken)[];
 
 export function parseAsk(line: string): Ask | undefined {
   const value = parseJson(line);
   if (!isRecord(value)) return undefined;
-  const filter = sessionFilter(value.filter);
-  if (filter === undefined) return undefined;
-  return value.do === 'list' || value.do === 'revoke' ? { do: value.do, filter } : undefined;
+  if (value.do === 'list' || value.do === 'revoke') {
+    const filter = sessionFilter(value.filter);
+    return filter === undefined ? undefined : { do: value.do, filter };
+  }
+  if (value.do === 'list-tokens' || value.do === 'revoke-tokens') {
+    const filter = tokenFilter(value.filter);
+    return filter === undefined ? undefined : { do: value.do, filter };
+  }
+  const [token, key] = [appToken(value.token), tokenKey(value.key)];
+  if (value.do !== 'add-token' || token === undefined || key === undefined) return undefined;
+  return { do: value.do, token, key };
 }
 
 export function parseAnswer(line: string): Answer | undefined {
@@ -24,6 +47,11 @@ export function parseAnswer(line: string): Answer | undefined {
   if (!isRecord(value)) return undefined;
   if (value.ok === false && typeof value.error === 'string') return { ok: false, error: value.error };
   if (value.ok === true && typeof value.revoked === 'number') return { ok: true, revoked: value.revoked };
+  if (value.ok === true && typeof value.added === 'boolean') return { ok: true, added: value.added };
+  if (value.ok === true && Array.isArray(value.tokens)) {
+    const tokens = value.tokens.map(appToken).filter((t) => t !== undefined);
+    return tokens.length === value.tokens.length ? { ok: true, tokens } : undefined;
+  }
   if (value.ok !== true || !Array.isArray(value.sessions)) return undefined;
   const sessions = value.sessions.map(summary).filter((s) => s !== undefined);
   return sessions.length === value.sessions.length ? { ok: true, sessions } : undefined;
@@ -63,8 +91,4 @@ function parseJson(line: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { MemoryStore } from '../stores/memory.ts';
 import { appSecret, keyOf, ORIGIN, portalSecret, sessionOf } from '../stores/store.contract.ts';
+import { tokenOf } from '../stores/token.contract.ts';
 import { serveControl } from './control.ts';
 import { controlClient } from './control-client.ts';
 import { controlPaths, findControl, openControl } from './control-path.ts';
@@ -53,6 +54,23 @@ test('lists and revokes the sessions of another process', async (t) => {
   assert.equal(store.find(keyOf('p')), undefined);
 });
 
+test('adds, lists and revokes the app passwords of another process', async (t) => {
+  const { store, client } = await served(t);
+  const zoe = tokenOf('t1', { user: 'Zoë "Z"\n', apps: ['dav'], expiresAt: 7, lastUsedAt: 8, createdBy: 'operator' });
+  assert.equal(await client.addToken(zoe, keyOf('one')), true);
+  assert.equal(await client.addToken(tokenOf('t2'), keyOf('two')), true);
+  assert.deepEqual(store.findToken(keyOf('one')), zoe);
+  assert.deepEqual(store.findToken(keyOf('two')), tokenOf('t2'));
+  assert.deepEqual(await client.listTokens({ kind: 'all' }), store.listTokens({ kind: 'all' }));
+  assert.deepEqual(await client.listTokens({ kind: 'user', user: zoe.user }), [zoe]);
+  await assert.rejects(client.addToken(tokenOf('t2'), keyOf('three')), /holds this app password already/);
+  for (let i = 0; i < 99; i += 1) store.addToken(tokenOf(`a${i}`), keyOf(`a${i}`));
+  assert.equal(await client.addToken(tokenOf('more'), keyOf('more')), false);
+  assert.equal(await client.revokeTokens({ kind: 'id', id: 't1' }), 1);
+  assert.equal(store.findToken(keyOf('one')), undefined);
+  assert.equal(await client.revokeTokens({ kind: 'user', user: 'alice' }), 100);
+});
+
 test('says what the store says when it fails', async (t) => {
   const { store, client } = await served(t);
   store.close();
@@ -81,6 +99,22 @@ test('replaces a socket that a killed server left, and never one that answers', 
   await assert.rejects(serveControl({ path, store: new MemoryStore() }), /Another Lintel with this configuration/);
 });
 
+/** Every left-out or garbled fact of an app password is a refusal: none of them reads as "all apps" or "no end". */
+const addings = [
+  { apps: undefined },
+  { apps: null },
+  { apps: ['dav', 7] },
+  { expiresAt: undefined },
+  { expiresAt: '2030' },
+  { lastUsedAt: undefined },
+  { createdBy: 'nobody' },
+  { user: undefined },
+  { key: 'short' },
+].map((over) => {
+  const { key, ...token } = { ...tokenOf('t1'), expiresAt: null, lastUsedAt: null, key: keyOf('t'), ...over };
+  return `${JSON.stringify({ do: 'add-token', token, key })}\n`;
+});
+
 test('malformed, oversized and unfinished questions end in an answer or a closed socket, and the next is served', async (t) => {
   const { path, client } = await served(t);
   const bad = [
@@ -90,6 +124,10 @@ test('malformed, oversized and unfinished questions end in an answer or a closed
     '{"do":"revoke","filter":{"kind":"user"}}\n',
     '{"do":"revoke","filter":{"kind":"everything"}}\n',
     'null\n',
+    '{"do":"revoke-tokens","filter":{"kind":"origin","origin":"https://a"}}\n',
+    '{"do":"list-tokens"}\n',
+    '{"do":"add-token"}\n',
+    ...addings,
     `${'x'.repeat(100_000)}\n`,
     'x'.repeat(100_000),
   ];

@@ -1,13 +1,15 @@
 /**
- * Sessions in memory belong to one process. This is how `lintel sessions` reaches them: a unix socket that only the
- * account of the server can open. One connection carries one line of JSON each way: {"do", "filter"} → an Answer.
+ * Sessions and app passwords in memory belong to one process. This is how `lintel sessions` and `lintel users token`
+ * reach them: a unix socket that only the account of the server can open. One connection carries one line of JSON each
+ * way: an Ask → an Answer.
  */
 import { rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { SessionStore } from '../core/ports.ts';
-import { type Answer, type Ask, parseAsk } from './control-wire.ts';
+import { type Answer, type Ask, parseAsk, toWire } from './control-wire.ts';
 
-type ControlledStore = Pick<SessionStore, 'list' | 'revoke'>;
+/** What a store does for the commands of another process. */
+export type ControlledStore = Pick<SessionStore, 'list' | 'revoke' | 'listTokens' | 'revokeTokens' | 'addToken'>;
 
 const MAX_ASK = 4_096;
 const PATIENCE_MS = 5_000;
@@ -19,7 +21,7 @@ export interface Control {
 }
 
 /**
- * Serves list and revoke at `path`, mode 0600; in a directory where nobody else may write (control-path.ts). A socket that
+ * Serves the questions of control-wire.ts at `path`, mode 0600; in a directory where nobody else may write (control-path.ts). A socket that
  * a crash left behind is replaced; one that answers belongs to another server, and this rejects.
  */
 export async function serveControl(options: {
@@ -70,7 +72,7 @@ function converse(socket: Socket, store: ControlledStore): void {
   let text = '';
   const answer = async (line: string | undefined): Promise<void> => {
     socket.removeAllListeners('data');
-    socket.end(`${JSON.stringify(await answerTo(line, store))}\n`);
+    socket.end(`${toWire(await answerTo(line, store))}\n`);
   };
   socket.setEncoding('utf8');
   socket.setTimeout(PATIENCE_MS, () => socket.destroy());
@@ -101,6 +103,12 @@ async function done(ask: Ask, store: ControlledStore): Promise<Answer> {
       return { ok: true, sessions: await store.list(ask.filter) };
     case 'revoke':
       return { ok: true, revoked: await store.revoke(ask.filter) };
+    case 'list-tokens':
+      return { ok: true, tokens: await store.listTokens(ask.filter) };
+    case 'revoke-tokens':
+      return { ok: true, revoked: await store.revokeTokens(ask.filter) };
+    case 'add-token':
+      return { ok: true, added: await store.addToken(ask.token, ask.key) };
     default:
       return ask satisfies never;
   }
