@@ -44,7 +44,7 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   const log = options.log ?? createLog(settings.log.level, logFormat(settings.log.format));
   const metrics = createMetrics();
   const audit = createAudit(log, metrics);
-  const store = await openStore(settings.storage);
+  const store = await openStore(settings.storage, randomKey);
   const { users } = options;
   const clock = systemClock;
   const verifier = openVerifier({

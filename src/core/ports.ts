@@ -53,8 +53,13 @@ export interface SessionStore extends TokenStore {
   revoke(filter: SessionFilter): MaybePromise<number>;
   /** Removes sessions that are over at `now`, hand-over codes and tokens past their end; at most `limit` a call. */
   sweep(now: number, limit: number): MaybePromise<number>;
-  /** A key of this installation, made on first use with `make` and the same for every process on this store. */
+  /**
+   * A key of this installation, made on first use with `make` (16 bytes at least) and the same for every process on
+   * this store. At rest it is encrypted; one that cannot be decrypted throws and is never replaced.
+   */
   installationKey(name: string, make: () => Uint8Array): MaybePromise<Uint8Array>;
+  /** Removes the keys whose names are at or after `from` and before `before`, by code units. Returns how many. */
+  forgetInstallationKeys(from: string, before: string): MaybePromise<number>;
   /** Throws when the store cannot be read. */
   ping(): MaybePromise<void>;
   close(): MaybePromise<void>;

@@ -139,6 +139,13 @@ export class MemoryStore implements SessionStore {
     return this.#tokens.revoke(filter);
   }
 
+  forgetInstallationKeys(from: string, before: string): number {
+    this.ping();
+    const names = [...this.#installationKeys.keys()].filter((name) => from <= name && name < before);
+    for (const name of names) this.#installationKeys.delete(name);
+    return names.length;
+  }
+
   ping(): void {
     if (this.#closed) throw new Error('The memory store is closed.');
   }
