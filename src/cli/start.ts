@@ -1,5 +1,6 @@
 import type { Settings } from '../config/settings.ts';
 import type { SessionStore, UserSource } from '../core/ports.ts';
+import { createAssertionSigner } from '../ops/assertion-signer.ts';
 import { createAudit } from '../ops/audit.ts';
 import { systemClock } from '../ops/clock.ts';
 import { createLog, type Log } from '../ops/log.ts';
@@ -44,7 +45,7 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   const log = options.log ?? createLog(settings.log.level, logFormat(settings.log.format));
   const metrics = createMetrics();
   const audit = createAudit(log, metrics);
-  const store = await openStore(settings.storage, randomKey);
+  const store = await openChecked(settings.storage);
   const { users } = options;
   const clock = systemClock;
   const verifier = openVerifier({
@@ -55,10 +56,16 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   });
   const basic = cachedVerifier(verifier, users, { cacheMs: settings.basicCacheMs, key: randomKey(32), clock });
   const gate = { store, users, verifier, basic, secrets: systemSecrets, clock, audit, parseUrl };
+  const signer = createAssertionSigner({
+    ...settings.assertion,
+    store,
+    failed: (error) => log.write('warn', 'keys of assertions could not be prepared', { detail: String(error) }),
+  });
   let current = settings;
   let house: House;
   let forwarder: Forwarder | undefined;
-  const portalDeps = { ...gate, times: () => current.session, policy: () => house.policy };
+  const jwks = () => signer.jwks(clock.now());
+  const portalDeps = { ...gate, times: () => current.session, policy: () => house.policy, jwks };
   const rooms: Rooms = {
     gate,
     clock,
@@ -120,6 +127,18 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   }
 }
 
+/** Keys that cannot be opened stop the start: found at the first sign-in, they would be found by people. */
+async function openChecked(storage: Settings['storage']): Promise<SessionStore> {
+  const store = await openStore(storage, randomKey);
+  try {
+    await store.checkInstallationKeys();
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
 /** Certificate and key are two files and never change at one moment; the reload after the second one finds both. */
 function renew(listener: Listening, log: Log): void {
   try {
@@ -154,6 +173,7 @@ const RESTART_KEYS = [
   ['throttle', 'throttle'],
   ['upstreamTimeoutMs', 'upstream_timeout'],
   ['basicCacheMs', 'basic_cache'],
+  ['assertion', 'assertion'],
 ] as const;
 
 function restartKeys(atStart: Settings, next: Settings): string[] {

@@ -244,6 +244,17 @@ export const configuration = z
       })
       .meta({ title: 'a map with max_retries, find_time and ban_time' })
       .optional(),
+    assertion: z
+      .strictObject({
+        algorithm: z.enum(['ES256', 'EdDSA']).meta({ description: 'How assertions are signed.' }).optional(),
+        lifetime: duration('How long an assertion is valid, from 10s to 10m.').optional(),
+        rotate: duration('How long one key signs, at least 1h.').optional(),
+      })
+      .meta({
+        title: 'a map with algorithm, lifetime and rotate',
+        description: 'The signed assertion that apps may verify.',
+      })
+      .optional(),
     upstream_timeout: duration('How long an upstream may stay silent.').optional(),
   })
   .meta({ title: 'lintel.yml' });

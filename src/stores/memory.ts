@@ -139,6 +139,10 @@ export class MemoryStore implements SessionStore {
     return this.#tokens.revoke(filter);
   }
 
+  checkInstallationKeys(): void {
+    this.ping();
+  }
+
   forgetInstallationKeys(from: string, before: string): number {
     this.ping();
     const names = [...this.#installationKeys.keys()].filter((name) => from <= name && name < before);

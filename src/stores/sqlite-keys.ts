@@ -54,15 +54,21 @@ export class SqliteKeys {
     return this.#value(name)?.length === RAW;
   }
 
-  /** A file that opens none of the keys is not theirs: one more key under it would make two halves of one database. */
+  /** Throws KeyFileError when there are encrypted keys and the file is missing or opens none of them. */
+  check(): void {
+    this.#fitting();
+  }
+
   #secret(): Uint8Array {
-    const kept = this.#sql.keys.all().map(cellsOf);
-    const sealed = kept.filter(([, value]) => value instanceof Uint8Array && value.length !== RAW);
-    if (sealed.length === 0) return this.#file.readOrMake(this.#random);
+    return this.#fitting() ?? this.#file.readOrMake(this.#random);
+  }
+
+  /** undefined: no key is encrypted yet. A file that opens none is not theirs: one more key would make two halves. */
+  #fitting(): Uint8Array | undefined {
+    const sealed = this.#sql.keys.all().map(cellsOf).filter(isSealed);
+    if (sealed.length === 0) return undefined;
     const secret = this.#file.read();
-    const opens = ([name, value]: readonly unknown[]) =>
-      typeof name === 'string' && value instanceof Uint8Array && unseal(secret, name, value) !== undefined;
-    if (sealed.some(opens)) return secret;
+    if (sealed.some(([name, value]) => unseal(secret, name, value) !== undefined)) return secret;
     throw this.#misfit('None of the keys');
   }
 
@@ -82,6 +88,11 @@ export class SqliteKeys {
     const [value] = cellsOf(this.#sql.key.get(name));
     return value instanceof Uint8Array ? value : undefined;
   }
+}
+
+function isSealed(row: readonly unknown[]): row is readonly [string, Uint8Array] {
+  const [name, value] = row;
+  return typeof name === 'string' && value instanceof Uint8Array && value.length !== RAW;
 }
 
 function seal(secret: Uint8Array, nonce: Uint8Array, name: string, key: Uint8Array): Uint8Array {

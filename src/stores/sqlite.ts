@@ -182,6 +182,10 @@ export class SqliteStore implements SessionStore {
     });
   }
 
+  checkInstallationKeys(): void {
+    this.#guarded(() => this.#keys.check());
+  }
+
   forgetInstallationKeys(from: string, before: string): MaybePromise<number> {
     if (this.#guarded(() => this.#sql.keysBetween.get(from, before)) === undefined) return 0;
     return this.#write(() => Number(this.#sql.forgetKeys.run(from, before).changes));
