@@ -1,4 +1,5 @@
 import type { Settings } from '../config/settings.ts';
+import type { AssertionSigner } from '../core/assertion.ts';
 import type { SessionStore, UserSource } from '../core/ports.ts';
 import { createAssertionSigner } from '../ops/assertion-signer.ts';
 import { createAudit } from '../ops/audit.ts';
@@ -56,14 +57,10 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   });
   const basic = cachedVerifier(verifier, users, { cacheMs: settings.basicCacheMs, key: randomKey(32), clock });
   const gate = { store, users, verifier, basic, secrets: systemSecrets, clock, audit, parseUrl };
-  const signer = createAssertionSigner({
-    ...settings.assertion,
-    store,
-    failed: (error) => log.write('warn', 'keys of assertions could not be prepared', { detail: String(error) }),
-  });
   let current = settings;
   let house: House;
   let forwarder: Forwarder | undefined;
+  const signer = signerOf(settings, store, log);
   const jwks = () => signer.jwks(clock.now());
   const portalDeps = { ...gate, times: () => current.session, policy: () => house.policy, jwks };
   const rooms: Rooms = {
@@ -125,6 +122,12 @@ export async function start(settings: Settings, options: StartOptions): Promise<
     await closeAll();
     throw error;
   }
+}
+
+function signerOf({ assertion }: Settings, store: SessionStore, log: Log): AssertionSigner {
+  const failed = (error: unknown) =>
+    log.write('warn', 'keys of assertions could not be prepared', { detail: String(error) });
+  return createAssertionSigner({ ...assertion, store, failed });
 }
 
 /** Keys that cannot be opened stop the start: found at the first sign-in, they would be found by people. */
