@@ -140,7 +140,7 @@ const strategy = z.strictObject({
     'HeaderAuthRequestProxyAuthorization',
     'HeaderLegacy',
   ]),
-  schemes: words('a scheme or a list of schemes', 'basic, bearer.').optional(),
+  schemes: words('a scheme or a list of schemes', 'basic, app-password, bearer.').optional(),
   scheme_basic_cache_lifespan: duration('How long an accepted Basic password is remembered in memory.').optional(),
 });
 

@@ -157,6 +157,16 @@ export interface AuditSink {
   record(event: AuditEvent): void;
 }
 
+/** Why an app password was refused; to whoever presented it all are one answer. */
+export type TokenFailure =
+  | 'token-unknown'
+  | 'token-expired'
+  | 'token-other-app'
+  | 'token-other-user'
+  | 'token-no-account'
+  /** An account password, or a foreign Bearer, where only app passwords count. */
+  | 'not-a-token';
+
 export type AuditEvent =
   | {
       readonly kind: 'decision';
@@ -172,7 +182,18 @@ export type AuditEvent =
       readonly kind: 'sign-in-failed';
       readonly typed: string;
       readonly client: string;
-      readonly why: PasswordFailure['kind'] | 'store';
+      readonly why: PasswordFailure['kind'] | TokenFailure | 'store';
+      /** Public id of the app password that was refused. */
+      readonly token?: string | undefined;
+    }
+  /** An app password came, went, or was used for the first time. */
+  | {
+      readonly kind: 'token';
+      readonly what: 'added' | 'revoked' | 'first-use';
+      readonly user: string;
+      readonly token: string;
+      readonly label: string;
+      readonly client: string;
     }
   | { readonly kind: 'sign-out'; readonly user: string; readonly client: string; readonly sessions: number }
   | { readonly kind: 'fault'; readonly fault: Fault; readonly where: string; readonly peer: string }
