@@ -93,7 +93,7 @@ function siteOf(portal: PortalAddress, domain: DomainSettings | undefined): Port
 }
 
 function mountOf(site: PortalSite): PortalMount {
-  return { basePath: site.basePath };
+  return { basePath: site.basePath, origin: site.origin };
 }
 
 /** The proxy face: the `direct` dialect, the same judgement as everywhere, then forward (architecture §3). */

@@ -66,8 +66,8 @@ function withListen(settings: Settings, listen: readonly string[]): Settings | u
   const addresses: ListenAddress[] = [];
   for (const text of listen) {
     const address = parseListen(text);
-    if (!address.ok || (address.value.kind === 'tcp' && address.value.tls)) return undefined;
-    addresses.push(address.value.kind === 'unix' ? address.value : { ...address.value, tls: undefined });
+    if (!address.ok || (address.value.kind === 'tcp' && address.value.tls !== undefined)) return undefined;
+    addresses.push(address.value);
   }
   return { ...settings, listen: addresses };
 }
@@ -136,7 +136,7 @@ async function reload(
     tell(log, loaded.ok ? loaded.warnings : loaded.problems);
     if (loaded.ok) {
       const settings = withListen(loaded.settings, parsed.listen) ?? loaded.settings;
-      const ignored = running.reload(settings);
+      const ignored = await running.reload(settings);
       log.write('info', 'configuration taken up', ignored.length > 0 ? { restart_for: ignored.join(' ') } : {});
       return loaded.settings.watch;
     }

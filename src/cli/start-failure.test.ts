@@ -22,7 +22,7 @@ test('a taken address is named, with the key that holds it', async () => {
   const error = await errorFor('127.0.0.1', port);
   const where = `127.0.0.1:${port} is taken by another program, or by a Lintel that runs already. Stop it, or change`;
   assert.equal(startFailure(error, { metrics: undefined }), `${where} listen: in the configuration.`);
-  const metrics = { kind: 'tcp', host: '127.0.0.1', port, tls: undefined } as const;
+  const metrics = { kind: 'tcp', host: '127.0.0.1', port, tls: undefined, redirect: false } as const;
   assert.equal(startFailure(error, { metrics }), `${where} metrics: in the configuration.`);
   holder.close();
 });

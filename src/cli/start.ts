@@ -1,7 +1,5 @@
 import type { Settings } from '../config/settings.ts';
-import type { AssertionSigner } from '../core/assertion.ts';
 import type { SessionStore, UserSource } from '../core/ports.ts';
-import { createAssertionSigner } from '../ops/assertion-signer.ts';
 import { createAudit } from '../ops/audit.ts';
 import { systemClock } from '../ops/clock.ts';
 import { createLog, type Log } from '../ops/log.ts';
@@ -12,11 +10,13 @@ import { cachedVerifier } from '../passwords/basic-cache.ts';
 import { openVerifier } from '../passwords/verifier.ts';
 import type { Forwarder } from '../proxy/forward.ts';
 import { dispatcher, type House } from '../server/dispatch.ts';
-import { type Listening, listen } from '../server/listener.ts';
+import type { RefusedListener } from '../server/listener.ts';
 import { opsFace } from '../server/ops-face.ts';
+import { redirect } from '../server/redirect.ts';
 import { startSweeper } from '../stores/sweep.ts';
 import { openStore } from '../stores/table.ts';
 import { buildHouse, proxyGuards, type Rooms } from './house.ts';
+import { type Listeners, openListeners } from './listeners.ts';
 
 /** A running Lintel. */
 export interface Running {
@@ -25,8 +25,11 @@ export interface Running {
   readonly metricsAddress: string | undefined;
   readonly store: SessionStore;
   readonly log: Log;
-  /** Swaps policy, apps and trust at once. Listeners, storage and users stay: those that changed need a restart. */
-  reload(settings: Settings): readonly string[];
+  /**
+   * Swaps policy, apps and trust at once, then certificates. Listeners, storage and users stay: the names of those that
+   * changed and need a restart.
+   */
+  reload(settings: Settings): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
@@ -46,7 +49,7 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   const log = options.log ?? createLog(settings.log.level, logFormat(settings.log.format));
   const metrics = createMetrics();
   const audit = createAudit(log, metrics);
-  const store = await openChecked(settings.storage);
+  const store = await openStore(settings.storage);
   const { users } = options;
   const clock = systemClock;
   const verifier = openVerifier({
@@ -60,9 +63,7 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   let current = settings;
   let house: House;
   let forwarder: Forwarder | undefined;
-  const signer = signerOf(settings, store, log);
-  const jwks = () => signer.jwks(clock.now());
-  const portalDeps = { ...gate, times: () => current.session, policy: () => house.policy, jwks };
+  const portalDeps = { ...gate, times: () => current.session, policy: () => house.policy };
   const rooms: Rooms = {
     gate,
     clock,
@@ -80,15 +81,14 @@ export async function start(settings: Settings, options: StartOptions): Promise<
     }),
   };
   house = buildHouse(settings, rooms);
-  const handler = dispatcher(() => house, audit);
-  const listeners: Listening[] = [];
-  const refused = (id: Parameters<Parameters<typeof listen>[2]>[0], detail: string, peer: string) =>
+  let listeners: Listeners | undefined;
+  const refused: RefusedListener = (id, detail, peer) =>
     audit.record({ kind: 'fault', fault: { id, detail }, where: 'listener', peer });
   const sweeper = startSweeper(store, clock, SWEEP_EVERY_MS, (error) => {
     log.write('warn', 'expired sessions could not be swept', { detail: String(error) });
   });
   const closeAll = async () => {
-    await Promise.all(listeners.map((l) => l.close(GRACE_MS)));
+    await listeners?.close(GRACE_MS);
     forwarder?.close();
     await sweeper.close();
     users.close();
@@ -96,24 +96,26 @@ export async function start(settings: Settings, options: StartOptions): Promise<
     await store.close();
   };
   try {
-    for (const address of settings.listen) listeners.push(await listen(address, handler, refused));
-    const ops =
-      settings.metrics === undefined
-        ? undefined
-        : await listen(settings.metrics, opsFace(store, users, metrics), refused);
-    if (ops !== undefined) listeners.push(ops);
+    const faces = {
+      all: dispatcher(() => house, audit),
+      redirect: dispatcher(() => house, audit, redirect),
+      ops: opsFace(store, users, metrics),
+    };
+    const opened = await openListeners(settings, { faces, refused, clock, log });
+    listeners = opened;
+    const { addresses, ports, metricsAddress } = opened;
     return {
-      addresses: listeners.filter((l) => l !== ops).map((l) => l.address),
-      ports: listeners.map((l) => l.port),
-      metricsAddress: ops?.address,
+      addresses,
+      ports,
+      metricsAddress,
       store,
       log,
-      reload(next) {
+      async reload(next) {
         const ignored = restartKeys(settings, next);
         house = buildHouse(next, rooms);
         current = next;
         forwarder?.guard(proxyGuards(next));
-        for (const listener of listeners) renew(listener, log);
+        await opened.renew(next);
         return ignored;
       },
       close: closeAll,
@@ -121,34 +123,6 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   } catch (error) {
     await closeAll();
     throw error;
-  }
-}
-
-function signerOf({ assertion }: Settings, store: SessionStore, log: Log): AssertionSigner {
-  const failed = (error: unknown) =>
-    log.write('warn', 'keys of assertions could not be prepared', { detail: String(error) });
-  return createAssertionSigner({ ...assertion, store, failed });
-}
-
-/** Keys that cannot be opened stop the start: found at the first sign-in, they would be found by people. */
-async function openChecked(storage: Settings['storage']): Promise<SessionStore> {
-  const store = await openStore(storage, randomKey);
-  try {
-    await store.checkInstallationKeys();
-    return store;
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
-}
-
-/** Certificate and key are two files and never change at one moment; the reload after the second one finds both. */
-function renew(listener: Listening, log: Log): void {
-  try {
-    listener.renew();
-  } catch (error) {
-    const detail = `${listener.address}: ${String(error)}`;
-    log.write('error', 'the certificate was not taken up; the old one stays', { detail });
   }
 }
 
@@ -176,10 +150,10 @@ const RESTART_KEYS = [
   ['throttle', 'throttle'],
   ['upstreamTimeoutMs', 'upstream_timeout'],
   ['basicCacheMs', 'basic_cache'],
-  ['assertion', 'assertion'],
 ] as const;
 
 function restartKeys(atStart: Settings, next: Settings): string[] {
-  const changed = RESTART_KEYS.filter(([key]) => JSON.stringify(atStart[key]) !== JSON.stringify(next[key]));
+  const text = (value: unknown) => JSON.stringify(value, (key, v) => (key === 'tls' ? v !== undefined : v));
+  const changed = RESTART_KEYS.filter(([key]) => text(atStart[key]) !== text(next[key]));
   return changed.map(([, name]) => name);
 }

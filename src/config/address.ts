@@ -4,7 +4,7 @@ import type { HostPattern } from '../core/policy/rule.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { type Host, parseAuthority, parseHost } from '../core/text/host.ts';
 import { parseIp } from '../core/text/ip.ts';
-import type { ListenAddress, PortalAddress, TlsFiles } from './settings.ts';
+import type { ListenAddress, PortalAddress } from './settings.ts';
 
 /** Why an address was refused; the first is what is wrong, the second what to do. */
 export type Refusal = readonly [message: string, hint?: string];
@@ -111,13 +111,8 @@ export function parseUpstream(text: string): Result<UpstreamAddress, Refusal> {
   return ok({ hostname, port: split.port, text: parts.authority });
 }
 
-/** An address on a command line, where no certificate can stand: `host:port` or `unix:/path`. */
-export function parseListen(text: string): Result<ListenAddress, Refusal> {
-  return readListen(text, undefined);
-}
-
 /** `host:port`, `http://host:port`, `https://host[:port]`, `unix:/path`; without a host, or with `*`: every address. */
-export function readListen(text: string, tls: TlsFiles | undefined): Result<ListenAddress, Refusal> {
+export function parseListen(text: string): Result<ListenAddress, Refusal> {
   if (text.startsWith('unix:')) {
     const path = text.slice(5).replace(/^\/\/(?=\/)/, '');
     return path === ''
@@ -130,11 +125,10 @@ export function readListen(text: string, tls: TlsFiles | undefined): Result<List
   const host = bindHost(m?.[2] ?? '');
   if (host === undefined || port === undefined || port > 65535)
     return err([`${text} is not an address to listen on.`, LISTEN_HINT]);
-  if (secure && tls === undefined) return err([`${text} needs a certificate.`, 'Add tls: {cert: PATH, key: PATH}.']);
-  return ok({ kind: 'tcp', host, port, tls: secure ? tls : undefined });
+  return ok({ kind: 'tcp', host, port, tls: secure ? [] : undefined, redirect: false });
 }
 
-const LISTEN_HINT = 'Write it as 127.0.0.1:9091, https://0.0.0.0:443 or unix:/run/lintel.sock.';
+const LISTEN_HINT = 'Write it as 127.0.0.1:9091, :9000, https://:9443 or unix:/run/lintel.sock.';
 
 function bindHost(text: string): string | undefined {
   if (text === '' || text === '*') return '::';

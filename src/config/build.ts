@@ -1,24 +1,15 @@
 import type { TrustedProxies } from '../core/peer.ts';
 import type { Outcome, Rule } from '../core/policy/rule.ts';
 import { type Network, parseNetwork } from '../core/text/ip.ts';
-import { readListen } from './address.ts';
 import { readApps } from './apps.ts';
-import { readAssertion } from './assertion.ts';
 import { readDomains, readPortal } from './domains.ts';
 import { parseDuration } from './duration.ts';
 import { readCache, readEndpoints } from './endpoints.ts';
+import { readListening } from './listen.ts';
 import { readRule } from './rules.ts';
 import type { Raw } from './schema.ts';
 import { listed, type Scope } from './scope.ts';
-import type {
-  ListenAddress,
-  PortalAddress,
-  SessionSettings,
-  Settings,
-  StorageSettings,
-  TlsFiles,
-  UserSettings,
-} from './settings.ts';
+import type { PortalAddress, SessionSettings, Settings, StorageSettings, UserSettings } from './settings.ts';
 import type { Path } from './tree.ts';
 
 /** From a configuration of the right shape to settings. What cannot be understood is reported and left out. */
@@ -26,13 +17,13 @@ export function build(raw: Raw, scope: Scope): Settings {
   const portal = raw.portal === undefined ? undefined : readPortal(raw.portal, ['portal'], scope);
   const networks = readNetworks(raw.networks ?? {}, scope);
   const basicCacheMs = readCache(raw.basic_cache ?? 0, ['basic_cache'], scope);
-  const tls = raw.tls === undefined ? undefined : readTls(raw.tls, ['tls'], scope);
+  const storage = readStorage(raw.storage ?? 'memory:', scope);
   return {
-    listen: readListeners(raw.listen, tls, scope),
+    ...readListening(raw, storage, scope),
     trustedProxies: readTrusted(raw.trusted_proxies, scope),
     portal,
     domains: readDomains(raw.domains ?? [], portal, scope),
-    storage: readStorage(raw.storage ?? 'memory:', scope),
+    storage,
     users: raw.users === undefined ? undefined : readUsers(raw.users, scope),
     session: readSession(raw.session ?? {}, scope),
     apps: readApps(raw.apps, networks, scope),
@@ -40,7 +31,6 @@ export function build(raw: Raw, scope: Scope): Settings {
     defaultOutcome: defaultOutcome(raw.policy?.default ?? 'deny'),
     networks,
     endpoints: readEndpoints(raw.endpoints, basicCacheMs, scope),
-    metrics: readMetrics(raw.metrics, tls, scope),
     log: { level: raw.log?.level ?? 'info', format: raw.log?.format ?? 'auto' },
     basicCacheMs,
     throttle: {
@@ -48,7 +38,6 @@ export function build(raw: Raw, scope: Scope): Settings {
       findTimeMs: duration(raw.throttle?.find_time ?? '2m', ['throttle', 'find_time'], scope),
       banTimeMs: duration(raw.throttle?.ban_time ?? '5m', ['throttle', 'ban_time'], scope),
     },
-    assertion: readAssertion(raw.assertion ?? {}, scope),
     upstreamTimeoutMs: duration(raw.upstream_timeout ?? '60s', ['upstream_timeout'], scope),
     watch: [],
   };
@@ -59,43 +48,6 @@ function duration(value: string | number, path: Path, scope: Scope): number {
   if (ms === undefined) scope.error(path, `${value} is not a duration.`, 'Write 30s, 5m, 1h30m or 30d.');
   else if (ms === 0) scope.error(path, `${value} is no time at all.`, 'Write 30s, 5m, 1h30m or 30d.');
   return ms ?? 0;
-}
-
-function readListeners(raw: Raw['listen'], tls: TlsFiles | undefined, scope: Scope): ListenAddress[] {
-  const entries = typeof raw === 'string' ? [raw] : (raw ?? []);
-  if (entries.length === 0) scope.error(['listen'], 'Lintel listens nowhere.', 'Add listen: [127.0.0.1:9091].');
-  const out: ListenAddress[] = [];
-  for (const [i, entry] of entries.entries()) {
-    const path: Path = typeof raw === 'string' ? ['listen'] : ['listen', i];
-    const own =
-      typeof entry === 'string' || entry.tls === undefined ? tls : readTls(entry.tls, [...path, 'tls'], scope);
-    const at = typeof entry === 'string' ? path : [...path, 'address'];
-    const address = readAddress(typeof entry === 'string' ? entry : entry.address, own, at, scope);
-    if (address !== undefined) out.push(address);
-  }
-  return out;
-}
-
-function readAddress(text: string, tls: TlsFiles | undefined, path: Path, scope: Scope): ListenAddress | undefined {
-  const address = readListen(text, tls);
-  if (!address.ok) return scope.error(path, ...address.error);
-  return address.value.kind === 'unix' ? { kind: 'unix', path: scope.file(path, address.value.path) } : address.value;
-}
-
-function readTls(raw: TlsFiles, path: Path, scope: Scope): TlsFiles {
-  const cert = scope.file([...path, 'cert'], raw.cert);
-  const key = scope.file([...path, 'key'], raw.key);
-  scope.files.add(cert);
-  scope.files.add(key);
-  return { cert, key };
-}
-
-function readMetrics(
-  raw: string | false | undefined,
-  tls: TlsFiles | undefined,
-  scope: Scope,
-): ListenAddress | undefined {
-  return raw === undefined || raw === false || raw === 'off' ? undefined : readAddress(raw, tls, ['metrics'], scope);
 }
 
 function readTrusted(raw: Raw['trusted_proxies'], scope: Scope): TrustedProxies {

@@ -69,7 +69,7 @@ test('the example of the manual loads without a finding', async () => {
   const { loaded, cwd } = await load([EXAMPLE]);
   assert.ok(loaded.ok && loaded.warnings.length === 0, JSON.stringify(loaded));
   const s = loaded.settings;
-  assert.deepEqual(s.listen, [{ kind: 'tcp', host: '127.0.0.1', port: 9091, tls: undefined }]);
+  assert.deepEqual(s.listen, [{ kind: 'tcp', host: '127.0.0.1', port: 9091, tls: undefined, redirect: false }]);
   assert.equal(s.trustedProxies.networks.length, 2);
   assert.equal(s.portal?.origin, 'https://auth.example.com');
   assert.equal(s.portal?.url, 'https://auth.example.com/');
@@ -113,7 +113,7 @@ test('the example of the manual loads without a finding', async () => {
     s.endpoints.map((e) => e.path),
     ['/api/authz/forward-auth', '/api/authz/auth-request', '/api/authz/ext-authz', '/api/verify'],
   );
-  assert.deepEqual(s.metrics, { kind: 'tcp', host: '127.0.0.1', port: 9959, tls: undefined });
+  assert.deepEqual(s.metrics, { kind: 'tcp', host: '127.0.0.1', port: 9959, tls: undefined, redirect: false });
   assert.deepEqual(s.throttle, { maxRetries: 3, findTimeMs: 120_000, banTimeMs: 300_000 });
   assert.equal(s.basicCacheMs, 60_000);
   assert.deepEqual(s.watch, [join(cwd, 'a.yml')]);
@@ -152,11 +152,6 @@ const CASES: readonly [name: string, text: string, ...expected: RegExp[]][] = [
   ["Authelia's file", 'access_control: {default_policy: deny}', /^1:1 error This is a configuration of Authelia\./],
   ['listen', 'listen: [foo:bar]', /^1:10 error foo:bar is not an address to listen on\./],
   ['listen port', 'listen: 127.0.0.1:70000', /^1:9 error 127\.0\.0\.1:70000 is not an address/],
-  [
-    'https without certificate',
-    'listen: https://0.0.0.0:443',
-    /^1:9 error https:\/\/0\.0\.0\.0:443 needs a certificate\./,
-  ],
   ['trusted everybody', 'trusted_proxies: [0.0.0.0/0]', /^1:19 error 0\.0\.0\.0\/0 trusts everybody/],
   ['trusted name', 'trusted_proxies: [proxy]', /^1:19 error proxy is not an address\./],
   ['portal', 'portal: auth.x.org', /^1:9 error auth\.x\.org is not an http or https address\./],
@@ -568,18 +563,17 @@ test('paths count from the file they are written in', async () => {
   mkdirSync(join(cwd, 'etc'));
   writeFileSync(
     join(cwd, 'etc', 'l.yml'),
-    'users: file:u.yml\nstorage: sqlite:/var/l.db\nlisten: [unix:l.sock, https://0.0.0.0]\ntls: {cert: c.pem, key: k.pem}',
+    'users: file:u.yml\nstorage: sqlite:/var/l.db\nlisten: [unix:l.sock, https://0.0.0.0]',
   );
   const loaded = await loadConfig(['etc/l.yml'], {}, cwd);
   assert.ok(loaded.ok);
   assert.equal(loaded.settings.users?.path, join(cwd, 'etc', 'u.yml'));
   assert.deepEqual(loaded.settings.storage, { kind: 'sqlite', path: '/var/l.db' });
-  const tls = { cert: join(cwd, 'etc', 'c.pem'), key: join(cwd, 'etc', 'k.pem') };
   assert.deepEqual(loaded.settings.listen, [
     { kind: 'unix', path: join(cwd, 'etc', 'l.sock') },
-    { kind: 'tcp', host: '0.0.0.0', port: 443, tls },
+    { kind: 'tcp', host: '0.0.0.0', port: 443, tls: [], redirect: false },
   ]);
-  assert.deepEqual(loaded.settings.watch, [join(cwd, 'etc', 'l.yml'), tls.cert, tls.key]);
+  assert.deepEqual(loaded.settings.watch, [join(cwd, 'etc', 'l.yml')]);
 });
 
 test('anchors, aliases and merge keys', async () => {

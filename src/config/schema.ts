@@ -15,13 +15,30 @@ const orOff = (description: string) =>
 const words = (title: string, description: string) =>
   z.union([z.string(), z.array(z.string())]).meta({ title, description });
 
-const tls = z.strictObject({
-  cert: text('the path of a PEM file', 'Certificate chain, PEM.'),
-  key: text('the path of a PEM file', 'Private key, PEM.'),
+const pair = z
+  .strictObject({
+    cert: text('the path of a PEM file', 'Certificate chain, PEM.'),
+    key: text('the path of a PEM file', 'Private key, PEM.'),
+  })
+  .meta({ title: 'a map with cert and key' });
+
+const tls = z.union([pair, z.array(pair)]).meta({
+  title: 'a map with cert and key, or a list of them',
+  description: 'Certificates; the client gets the first that is for the host it names, else the first of all.',
 });
 
 const listenEntry = z
-  .union([z.string(), z.strictObject({ address: text('an address', 'As in the short form.'), tls: tls.optional() })])
+  .union([
+    z.string(),
+    z.strictObject({
+      address: text('an address', 'As in the short form.'),
+      tls: tls.optional(),
+      redirect: z
+        .literal('https')
+        .meta({ title: 'https', description: 'Answer nothing but the way to the same address on https.' })
+        .optional(),
+    }),
+  ])
   .meta({ title: 'an address such as 127.0.0.1:9091, https://0.0.0.0:443 or unix:/run/lintel.sock' });
 
 const headerSource = z
@@ -121,6 +138,7 @@ const app = z
     url: words('an address such as https://grafana.example.com', 'Where people open the app; one or several.'),
     title: text('text', 'What people call it.').optional(),
     headers: headers.optional(),
+    tls: pair.meta({ description: 'Its own certificate, on every https:// listener.' }).optional(),
     upstream: text(
       'an address such as http://127.0.0.1:8080',
       'Given: Lintel proxies the app. Absent: another proxy asks.',
@@ -140,7 +158,7 @@ const strategy = z.strictObject({
     'HeaderAuthRequestProxyAuthorization',
     'HeaderLegacy',
   ]),
-  schemes: words('a scheme or a list of schemes', 'basic, app-password, bearer.').optional(),
+  schemes: words('a scheme or a list of schemes', 'basic, bearer.').optional(),
   scheme_basic_cache_lifespan: duration('How long an accepted Basic password is remembered in memory.').optional(),
 });
 
@@ -164,7 +182,9 @@ export const configuration = z
       .union([z.string(), z.array(listenEntry)])
       .meta({ title: 'an address or a list of addresses', description: 'Where Lintel listens.' })
       .optional(),
-    tls: tls.meta({ description: 'For https:// listeners without one of their own.' }).optional(),
+    tls: tls
+      .meta({ description: 'Certificates of https:// listeners without their own. Absent: Lintel makes one.' })
+      .optional(),
     trusted_proxies: words(
       'an address or a list of addresses',
       'Peers whose X-Forwarded-* and X-Original-* count: IP addresses, CIDR ranges, unix.',
@@ -221,7 +241,7 @@ export const configuration = z
       .optional(),
     metrics: z
       .union([z.string(), z.literal(false)])
-      .meta({ title: 'an address or off', description: 'Listener of /healthz, /readyz and /metrics.' })
+      .meta({ title: 'an address or off', description: 'Listener of /healthz, /readyz and /metrics, such as :9300.' })
       .optional(),
     log: z
       .strictObject({
@@ -244,17 +264,6 @@ export const configuration = z
       })
       .meta({ title: 'a map with max_retries, find_time and ban_time' })
       .optional(),
-    assertion: z
-      .strictObject({
-        algorithm: z.enum(['ES256', 'EdDSA']).meta({ description: 'How assertions are signed.' }).optional(),
-        lifetime: duration('How long an assertion is valid, from 10s to 10m.').optional(),
-        rotate: duration('How long one key signs, at least 1h.').optional(),
-      })
-      .meta({
-        title: 'a map with algorithm, lifetime and rotate',
-        description: 'The signed assertion that apps may verify.',
-      })
-      .optional(),
     upstream_timeout: duration('How long an upstream may stay silent.').optional(),
   })
   .meta({ title: 'lintel.yml' });
@@ -265,4 +274,6 @@ export type RawApp = z.infer<typeof app>;
 export type RawHeaders = z.infer<typeof headers>;
 export type RawQuery = z.infer<typeof queryCondition>;
 export type RawEndpoint = z.infer<typeof endpoint>;
+export type RawPair = z.infer<typeof pair>;
+export type RawTls = z.infer<typeof tls>;
 export type RawDomain = z.infer<typeof domain>;

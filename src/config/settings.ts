@@ -1,5 +1,4 @@
 import type { App } from '../core/app.ts';
-import type { AssertionAlgorithm } from '../core/assertion.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import type { TrustedProxies } from '../core/peer.ts';
 import type { Outcome, Place, Rule } from '../core/policy/rule.ts';
@@ -19,6 +18,10 @@ export interface Settings {
   readonly session: SessionSettings;
   /** In order of the file. */
   readonly apps: readonly App[];
+  /** Certificates that apps brought along, for listeners with TLS; chosen by their names before those of the listener. */
+  readonly appCertificates: readonly TlsPair[];
+  /** Where the certificate is kept that stands in when nobody gave one; undefined: it is not needed. */
+  readonly selfSigned: { readonly cert: string; readonly key: string } | undefined;
   /** `policy.rules`, tried before the rules of apps. */
   readonly rules: readonly Rule[];
   /** For a request that no rule matches: deny unless configured. */
@@ -31,7 +34,6 @@ export interface Settings {
   /** How long the default endpoints remember an accepted Basic password in memory; 0: not at all. */
   readonly basicCacheMs: number;
   readonly throttle: ThrottleSettings;
-  readonly assertion: AssertionSettings;
   /** How long an upstream may take to begin its answer, and to be silent within it. */
   readonly upstreamTimeoutMs: number;
   /** The files this came from, `${file:…}` and TLS material included. The users file is watched by its source. */
@@ -45,12 +47,18 @@ export type ListenAddress =
       readonly host: string;
       /** 0: the system chooses one. */
       readonly port: number;
-      readonly tls: TlsFiles | undefined;
+      /**
+       * Given: speaks TLS with these, the first where no name fits. Empty: nobody gave one, and a certificate of Lintel's
+       * own stands in. undefined: plain HTTP.
+       */
+      readonly tls: readonly TlsPair[] | undefined;
+      /** True: answers nothing but the way to the same address on https. */
+      readonly redirect: boolean;
     }
   | { readonly kind: 'unix'; readonly path: string };
 
-/** PEM files. */
-export interface TlsFiles {
+/** A certificate chain and its key as they were read together, PEM; they belong to each other. */
+export interface TlsPair {
   readonly cert: string;
   readonly key: string;
 }
@@ -116,12 +124,4 @@ export interface ThrottleSettings {
   readonly maxRetries: number;
   readonly findTimeMs: number;
   readonly banTimeMs: number;
-}
-
-/** The signed assertion that apps may verify (core/assertion.ts). */
-export interface AssertionSettings {
-  readonly algorithm: AssertionAlgorithm;
-  readonly lifetimeMs: number;
-  /** How long one key signs; at least an hour, so always more than two lifetimes. */
-  readonly rotateMs: number;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseAppUrl, parseHostPattern, parseListen, parsePortal, parseUpstream, readListen } from './address.ts';
+import { parseAppUrl, parseHostPattern, parseListen, parsePortal, parseUpstream } from './address.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { parsePathPattern } from './path-pattern.ts';
 import { distance, oneOf, suggest } from './suggest.ts';
@@ -201,18 +201,18 @@ test('upstreams', () => {
 });
 
 test('addresses to listen on', () => {
-  const tls = { cert: '/c', key: '/k' };
-  const tcp = (host: string, port: number, withTls = false) => ({
+  const tcp = (host: string, port: number, tls?: []) => ({
     ok: true,
-    value: { kind: 'tcp', host, port, tls: withTls ? tls : undefined },
+    value: { kind: 'tcp', host, port, tls, redirect: false },
   });
-  assert.deepEqual(readListen('127.0.0.1:9091', tls), tcp('127.0.0.1', 9091));
-  assert.deepEqual(readListen('http://localhost:0', tls), tcp('localhost', 0));
-  assert.deepEqual(readListen('https://[::1]', tls), tcp('::1', 443, true));
-  assert.deepEqual(readListen(':80', undefined), tcp('::', 80));
-  assert.deepEqual(readListen('*:80', undefined), tcp('::', 80));
+  assert.deepEqual(parseListen('127.0.0.1:9091'), tcp('127.0.0.1', 9091));
+  assert.deepEqual(parseListen('http://localhost:0'), tcp('localhost', 0));
+  assert.deepEqual(parseListen('https://[::1]'), tcp('::1', 443, []));
+  assert.deepEqual(parseListen('https://:9443'), tcp('::', 9443, []));
+  assert.deepEqual(parseListen(':80'), tcp('::', 80));
+  assert.deepEqual(parseListen('*:80'), tcp('::', 80));
   assert.deepEqual(parseListen('unix:/run/l.sock'), { ok: true, value: { kind: 'unix', path: '/run/l.sock' } });
-  for (const text of ['', '127.0.0.1', '::1:80', 'a:b', '[x]:80', 'https://a:443', 'unix:', 'ftp://a:1', 'a/b:80']) {
+  for (const text of ['', '127.0.0.1', '::1:80', 'a:b', '[x]:80', 'https://:0x1', 'unix:', 'ftp://a:1', 'a/b:80']) {
     assert.equal(parseListen(text).ok, false, text);
   }
 });

@@ -35,9 +35,6 @@ function count(event: AuditEvent, metrics: Metrics): void {
     case 'sign-out':
       metrics.signedOut();
       break;
-    case 'token':
-      metrics.appPassword(event.what);
-      break;
     case 'fault':
       metrics.faulted(event.fault.id);
       break;
@@ -59,7 +56,6 @@ function levelOf(event: AuditEvent): Level {
     case 'sign-in':
     case 'sign-in-failed':
     case 'sign-out':
-    case 'token':
       return 'info';
     default:
       return event satisfies never;
@@ -67,8 +63,7 @@ function levelOf(event: AuditEvent): Level {
 }
 
 function messageOf(event: AuditEvent): string {
-  if (event.kind === 'decision') return event.decision.kind;
-  return event.kind === 'token' ? `app-password-${event.what}` : event.kind;
+  return event.kind === 'decision' ? event.decision.kind : event.kind;
 }
 
 function fieldsOf(event: AuditEvent): Record<string, unknown> {
@@ -78,9 +73,7 @@ function fieldsOf(event: AuditEvent): Record<string, unknown> {
     case 'sign-in':
       return { user: event.user, client: event.client, session: event.sessionId };
     case 'sign-in-failed':
-      return { typed: event.typed.slice(0, 3), client: event.client, why: event.why, token: event.token };
-    case 'token':
-      return { user: event.user, token: event.token, label: event.label, client: event.client };
+      return { typed: event.typed.slice(0, 3), client: event.client, why: event.why };
     case 'sign-out':
       return { user: event.user, client: event.client, sessions: event.sessions };
     case 'fault':

@@ -1,12 +1,12 @@
-import type { IncomingMessage } from 'node:http';
 import { type Fault, fault } from '../core/fault.ts';
 import { err, ok, type Result } from '../core/result.ts';
+import type { ArrivedRequest } from './client.ts';
 
 /** A form or a small JSON arrives at once; a sender that goes silent in the middle must not hold a connection. */
 const WHOLE_WITHIN_MS = 10_000;
 
 /** Reads a whole body of at most `limit` bytes. What is over is not read; the connection is closed after the answer. */
-export async function readBody(req: IncomingMessage, limit: number): Promise<Result<Uint8Array, Fault>> {
+export async function readBody(req: ArrivedRequest, limit: number): Promise<Result<Uint8Array, Fault>> {
   if (Number(req.headers['content-length'] ?? 0) > limit) return err(fault('BODY-TOO-LARGE', `over ${limit} bytes`));
   const chunks: Buffer[] = [];
   let size = 0;

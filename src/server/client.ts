@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
@@ -33,3 +34,20 @@ export interface ClientResponse extends Writable {
   /** HTTP/2 only. */
   readonly stream?: ServerHttp2Stream;
 }
+
+/** A request that nobody has looked at yet: what `admit` makes a `Wire` of. */
+export interface ArrivedRequest extends ClientRequest {
+  readonly method?: string | undefined;
+  /** Request-target as it came. */
+  readonly url?: string | undefined;
+  readonly httpVersion: string;
+  /** First wins or joined: for the framing of the body alone, never for what is judged. */
+  readonly headers: IncomingHttpHeaders;
+  /** Flat, as they came; of HTTP/2 the list that an HTTP/1.1 request would have had (http2-head.ts). */
+  readonly rawHeaders: string[];
+  /** HTTP/2 only: why its pseudo-header fields name no request (RFC 9113 §8.3.1). */
+  readonly malformed?: string | undefined;
+}
+
+/** Answers the requests of a listener. */
+export type Handler = (req: ArrivedRequest, res: ClientResponse) => void;

@@ -1,4 +1,3 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { App } from '../core/app.ts';
 import { type Fault, fault } from '../core/fault.ts';
 import type { TrustedPeer, TrustedProxies } from '../core/peer.ts';
@@ -11,7 +10,7 @@ import type { Ip } from '../core/text/ip.ts';
 import { parsePath } from '../core/text/path.ts';
 import type { Reply, Wire } from '../core/wire.ts';
 import { readBody } from './body.ts';
-import type { ClientRequest, ClientResponse } from './client.ts';
+import type { ArrivedRequest, ClientRequest, ClientResponse, Handler } from './client.ts';
 import { type Admitted, admit, send } from './wire.ts';
 
 /** All faces for one configuration; a reload swaps the whole value. */
@@ -42,6 +41,8 @@ export interface MountedEndpoint {
 }
 
 export interface PortalMount {
+  /** scheme://host[:port] as people open it. */
+  readonly origin: string;
   readonly basePath: string;
 }
 
@@ -77,10 +78,11 @@ const BODY_LIMIT = 64 * 1024;
  * One request to its face, by `Host` alone (architecture §5.11): the portal's host is the portal, a host whose app
  * Lintel proxies is the app (but for the hand-over paths), and check endpoints stand on every other host.
  */
-export function dispatcher(house: () => House, audit: AuditSink): RequestListener {
+export function dispatcher(house: () => House, audit: AuditSink, face: Face = route): Handler {
   const condemned = new WeakSet<object>();
   return (req, res) => {
-    // Pipelined behind a malformed request and parsed before that was refused: it may be part of it.
+    // Pipelined behind a malformed request and parsed before that was refused: it may be part of it. (The streams of
+    // HTTP/2 are framed apart and have a `socket` of their own each.)
     if (condemned.has(req.socket)) return;
     const answer = (reply: Reply | undefined) => {
       if (reply === undefined) return;
@@ -92,9 +94,7 @@ export function dispatcher(house: () => House, audit: AuditSink): RequestListene
       const current = house();
       const admitted = admit(req, current.proxies);
       if (!admitted.ok) condemned.add(req.socket);
-      const reply = admitted.ok
-        ? route(current, admitted.value, req, res)
-        : refuse(current, admitted.error, req, audit);
+      const reply = admitted.ok ? face(current, admitted.value, req, res) : refuse(current, admitted.error, req, audit);
       if (reply instanceof Promise) reply.then(answer).catch((error: unknown) => crash(res, req, error, audit));
       else answer(reply);
     } catch (error) {
@@ -103,8 +103,10 @@ export function dispatcher(house: () => House, audit: AuditSink): RequestListene
   };
 }
 
-/** undefined: the face has answered by itself. */
-function route(house: House, a: Admitted, req: IncomingMessage, res: ServerResponse): MaybePromise<Reply | undefined> {
+/** Answers an admitted request. undefined: it has answered by itself. */
+type Face = (house: House, a: Admitted, req: ArrivedRequest, res: ClientResponse) => MaybePromise<Reply | undefined>;
+
+function route(house: House, a: Admitted, req: ArrivedRequest, res: ClientResponse): MaybePromise<Reply | undefined> {
   const { wire, authority, trusted } = a;
   const { host } = authority;
   const { path, query } = split(wire.target);
@@ -160,7 +162,7 @@ async function toPortal(
   house: House,
   mount: PortalMount,
   a: Admitted,
-  req: IncomingMessage,
+  req: ArrivedRequest,
   path: string,
   query: string | undefined,
 ): Promise<Reply> {
@@ -193,11 +195,12 @@ function schemeOf(wire: Wire, trusted: TrustedPeer | undefined): 'https' | 'http
   return wire.encrypted ? 'https' : 'http';
 }
 
-function hasBody(req: IncomingMessage): boolean {
+function hasBody(req: ArrivedRequest): boolean {
+  if (req.stream !== undefined) return !req.stream.endAfterHeaders;
   return req.headers['content-length'] !== undefined || req.headers['transfer-encoding'] !== undefined;
 }
 
-function refuse(house: House, f: Fault, req: IncomingMessage, audit: AuditSink): Reply {
+function refuse(house: House, f: Fault, req: ArrivedRequest, audit: AuditSink): Reply {
   const peer = req.socket.remoteAddress ?? 'unix';
   audit.record({ kind: 'fault', fault: f, where: 'listener', peer });
   const wire: Wire = {
@@ -211,7 +214,7 @@ function refuse(house: House, f: Fault, req: IncomingMessage, audit: AuditSink):
 }
 
 /** The one catch: any throw is a bug, ends here, and is never a 2xx. */
-function crash(res: ServerResponse, req: IncomingMessage, error: unknown, audit: AuditSink): void {
+function crash(res: ClientResponse, req: ArrivedRequest, error: unknown, audit: AuditSink): void {
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
   audit.record({
     kind: 'fault',

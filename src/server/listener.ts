@@ -1,26 +1,24 @@
-import { chmodSync, readFileSync, unlinkSync } from 'node:fs';
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import { chmodSync, unlinkSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
 import { connect, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FAULTS, type FaultId } from '../core/fault.ts';
+import type { PairChoice } from './certificates.ts';
+import type { ArrivedRequest, ClientResponse, Handler } from './client.ts';
+import type { Sessions } from './http2.ts';
 import { acceptedOnUnixSocket } from './wire.ts';
 
 export type Address =
-  | {
-      readonly kind: 'tcp';
-      readonly host: string;
-      readonly port: number;
-      readonly tls: { readonly cert: string; readonly key: string } | undefined;
-    }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
 export interface Listening {
   /** "127.0.0.1:9091" or "unix:/path", with the port that was given. */
   readonly address: string;
   readonly port: number | undefined;
-  /** Reads the certificate again, for connections from now on. Throws when its files do not make one; the old one stays. */
-  renew(): void;
+  /** Of TLS: the certificates for connections from now on. Throws when one of them is none; the old ones stay. */
+  renew(pairs: PairChoice): void;
   /** Stops accepting, lets requests finish for up to `graceMs`, then closes what is left. */
   close(graceMs: number): Promise<void>;
 }
@@ -41,45 +39,82 @@ const OPTIONS: ServerOptions = {
   requireHostHeader: false, // judged by admit(), with an id
 };
 
-/** Starts one listener. Rejects with the system's error when the address cannot be had. */
-export async function listen(address: Address, handler: RequestListener, refused: RefusedListener): Promise<Listening> {
-  const tls = address.kind === 'tcp' ? address.tls : undefined;
-  const secure = tls && (await secureServer(tls, handler));
-  const server: Server = secure ?? createServer(OPTIONS, handler);
-  server.maxHeadersCount = 0; // all of them are seen and counted by admit(), none hidden
+/**
+ * Starts one listener; with `pairs` it speaks TLS, and HTTP/2 beside HTTP/1.1. Rejects with the system's error when the
+ * address cannot be had.
+ */
+export async function listen(
+  address: Address,
+  handler: Handler,
+  refused: RefusedListener,
+  pairs?: PairChoice,
+): Promise<Listening> {
+  const { server, sessions, renew } = pairs === undefined ? plainServer() : await secureServer(pairs, refused);
   if (address.kind === 'unix') server.on('connection', acceptedOnUnixSocket);
+  server.on('request', handler);
   server.on('checkContinue', handler); // whoever reads the body says 100; an answer without it needs none
-  server.on('checkExpectation', (req, res) => {
+  server.on('checkExpectation', (req: ArrivedRequest, res: ClientResponse) => {
     refused('EXPECT-UNKNOWN', 'Expect', peerText(req.socket));
-    res.writeHead(417, headersFor('EXPECT-UNKNOWN'));
-    res.end(textFor('EXPECT-UNKNOWN'));
+    answer(res, 'EXPECT-UNKNOWN');
   });
   server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex) => {
     refuse(error, socket, refused);
   });
-  server.on('connect', (_req: IncomingMessage, socket: Duplex) => {
-    refused('METHOD-NOT-ALLOWED', 'CONNECT', peerText(socket));
-    finish(socket, 'METHOD-NOT-ALLOWED');
+  server.on('connect', (req: IncomingMessage, way: Socket | ClientResponse) => {
+    refused('METHOD-NOT-ALLOWED', 'CONNECT', peerText(req.socket));
+    if ('writeHead' in way) answer(way, 'METHOD-NOT-ALLOWED');
+    else finish(way, 'METHOD-NOT-ALLOWED');
   });
   await bind(server, address);
   const bound = server.address();
   const port = bound !== null && typeof bound === 'object' ? bound.port : undefined;
   const text = address.kind === 'unix' ? `unix:${address.path}` : `${hostText(address.host)}:${port}`;
-  const renew = () => tls && secure?.setSecureContext(certificate(tls));
-  return { address: text, port, renew, close: (graceMs) => close(server, graceMs) };
+  return { address: text, port, renew, close: (graceMs) => close(server, sessions, graceMs) };
 }
 
-function certificate({ cert, key }: { readonly cert: string; readonly key: string }) {
-  return { cert: readFileSync(cert), key: readFileSync(key) };
+/** Speaks HTTP/1.1; of TLS HTTP/2 too. */
+type WebServer = NetServer &
+  Pick<
+    Server,
+    'maxHeadersCount' | 'maxRequestsPerSocket' | 'headersTimeout' | 'closeAllConnections' | 'closeIdleConnections'
+  >;
+
+interface Made {
+  readonly server: WebServer;
+  /** Of HTTP/2. */
+  readonly sessions: Sessions | undefined;
+  readonly renew: Listening['renew'];
 }
 
-/** node:https brings TLS and more with it, a tenth of the time to start: loaded where a listener needs it. */
-async function secureServer(tls: Parameters<typeof certificate>[0], handler: RequestListener) {
-  const { createServer: createTlsServer } = await import('node:https');
-  return createTlsServer({ ...OPTIONS, ...certificate(tls), ALPNProtocols: ['http/1.1'] }, handler);
+function plainServer(): Made {
+  const server = createServer(OPTIONS);
+  server.maxHeadersCount = 0; // all of them are seen and counted by admit(), none hidden
+  return { server, sessions: undefined, renew: () => {} };
 }
 
-async function bind(server: Server, address: Address): Promise<void> {
+/** node:http2 brings TLS and more with it, a tenth of the time to start: loaded where a listener needs it. */
+async function secureServer(pairs: PairChoice, refused: RefusedListener): Promise<Made> {
+  const [{ createDoubleServer, watchSessions }, { prepareCertificates }] = await Promise.all([
+    import('./http2.ts'),
+    import('./certificates.ts'),
+  ]);
+  let certificates = prepareCertificates(pairs);
+  const server = createDoubleServer({
+    ...OPTIONS,
+    ...certificates.fallback,
+    SNICallback: (name, done) => done(null, certificates.byName(name)),
+  });
+  server.maxHeadersCount = 0;
+  const sessions = watchSessions(server, (detail, peer) => refused('REQUEST-MALFORMED', detail, peer));
+  const renew = (next: PairChoice) => {
+    const prepared = prepareCertificates(next);
+    server.setSecureContext(prepared.fallback);
+    certificates = prepared;
+  };
+  return { server, sessions, renew };
+}
+
+async function bind(server: NetServer, address: Address): Promise<void> {
   if (address.kind === 'unix') await removeStale(address.path);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -88,6 +123,8 @@ async function bind(server: Server, address: Address): Promise<void> {
       resolve();
     };
     if (address.kind === 'unix') server.listen(address.path, done);
+    // Node's own choice for every address is "::", and 0.0.0.0 where the system has no IPv6.
+    else if (address.host === '::') server.listen(address.port, done);
     else server.listen(address.port, address.host, done);
   });
   if (address.kind === 'unix') chmodSync(address.path, 0o660);
@@ -114,13 +151,17 @@ async function removeStale(path: string): Promise<void> {
 const LAST_CALL_MS = 250;
 
 /** node:http's own close() cuts connections between two requests at once, and so the request that just left a client. */
-async function close(server: Server, graceMs: number): Promise<void> {
+async function close(server: WebServer, sessions: Sessions | undefined, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     NetServer.prototype.close.call(server, () => resolve());
   });
   server.maxRequestsPerSocket = 1; // the answer to whatever still comes says Connection: close
   server.headersTimeout = LAST_CALL_MS; // a connection that never said anything counts as busy
-  const rest = setTimeout(() => server.closeAllConnections(), graceMs);
+  sessions?.close();
+  const rest = setTimeout(() => {
+    sessions?.destroy();
+    server.closeAllConnections();
+  }, graceMs);
   await Promise.race([closed, delay(LAST_CALL_MS, undefined, { ref: false })]);
   const idle = setInterval(() => server.closeIdleConnections(), 50);
   server.closeIdleConnections();
@@ -147,6 +188,11 @@ function idOf(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): FaultId {
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'REQUEST-TIMEOUT';
   const start = error.rawPacket?.subarray(0, 12).toString('latin1') ?? '';
   return start.startsWith('PROXY ') || start.startsWith('\r\n\r\n\0\r\nQUIT\n') ? 'PEER-PREAMBLE' : 'REQUEST-MALFORMED';
+}
+
+function answer(res: ClientResponse, id: FaultId): void {
+  res.writeHead(FAULTS[id].status, headersFor(id));
+  res.end(textFor(id));
 }
 
 function finish(socket: Duplex, id: FaultId): void {

@@ -1,5 +1,5 @@
-import type { RequestListener } from 'node:http';
 import type { SessionStore, UserSource } from '../core/ports.ts';
+import type { Handler } from './client.ts';
 
 /** What /metrics answers with. */
 export interface Exposition {
@@ -19,7 +19,7 @@ const MISSING: Answer = {
 };
 
 /** Liveness, readiness and numbers, on a listener of their own. */
-export function opsFace(store: SessionStore, users: UserSource, metrics: Exposition): RequestListener {
+export function opsFace(store: SessionStore, users: UserSource, metrics: Exposition): Handler {
   const routes = new Map<string, () => Promise<Answer>>([
     ['/healthz', async () => ({ status: 200, type: 'text/plain', body: 'ok\n' })],
     ['/readyz', () => readiness(store, users)],
@@ -29,7 +29,7 @@ export function opsFace(store: SessionStore, users: UserSource, metrics: Exposit
     const path = (req.url ?? '').split('?', 1)[0] ?? '';
     const route = req.method === 'GET' || req.method === 'HEAD' ? routes.get(path) : undefined;
     const answer = ({ status, type, body }: Answer) => {
-      res.writeHead(status, { 'Content-Type': type, 'Cache-Control': 'no-store' });
+      res.writeHead(status, ['Content-Type', type, 'Cache-Control', 'no-store']);
       res.end(body);
     };
     if (route === undefined) answer(MISSING);

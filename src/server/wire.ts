@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Fault, fault } from '../core/fault.ts';
 import { type Peer, type TrustedPeer, type TrustedProxies, trustPeer } from '../core/peer.ts';
@@ -8,7 +7,8 @@ import { single } from '../core/text/header-list.ts';
 import { type Authority, parseAuthority } from '../core/text/host.ts';
 import { parseIp } from '../core/text/ip.ts';
 import type { Reply, Wire } from '../core/wire.ts';
-import type { ClientResponse } from './client.ts';
+import type { ArrivedRequest, ClientResponse } from './client.ts';
+import { headerListSize, MAX_HEADER_LIST } from './http2-head.ts';
 
 /** Headers a request may have; one more is refused, so that a parser's own cap can never hide one (CVE-2026-58044). */
 export const MAX_HEADERS = 99;
@@ -21,21 +21,24 @@ export interface Admitted {
 }
 
 /**
- * node:http's request as plain values, or why it is refused at the door: HTTP/1.1 with one valid Host, an origin-form
- * target, no fragment, a bounded number of headers. node:http itself accepts all of these (proxies.md §3).
+ * A request as plain values, or why it is refused at the door: HTTP/1.1 with one valid Host (HTTP/2: one `:authority`, see
+ * http2-head.ts), an origin-form target, no fragment, a bounded number of headers. Node itself accepts all of these.
  */
-export function admit(req: IncomingMessage, proxies: TrustedProxies): Result<Admitted, Fault> {
+export function admit(req: ArrivedRequest, proxies: TrustedProxies): Result<Admitted, Fault> {
   const headers = req.rawHeaders;
   const target = req.url ?? '';
   if (headers.length > MAX_HEADERS * 2) return err(fault('REQUEST-TOO-LARGE', `${headers.length / 2} headers`));
-  if (req.httpVersionMajor !== 1) return malformed(`HTTP/${req.httpVersion}`);
+  if (req.httpVersionMajor !== 1) {
+    const problem = http2Problem(req);
+    if (problem !== undefined) return err(problem);
+  }
   const host = single(headers, 'host');
   if (host.kind !== 'one') return malformed(`Host is ${host.kind}`);
   const authority = parseAuthority(host.value);
   if (authority === undefined) return malformed(`Host ${quote(host.value)}`);
   if (!target.startsWith('/')) return malformed(`target ${quoteAddress(target)} is not in origin form`);
   if (/[#\u0000-\u0020\u007f]|^[^?]*\\/.test(target)) return malformed(`target ${quoteAddress(target)}`);
-  if (req.httpVersionMinor === 0 && single(headers, 'transfer-encoding').kind !== 'absent') {
+  if (req.httpVersion === '1.0' && single(headers, 'transfer-encoding').kind !== 'absent') {
     return malformed('Transfer-Encoding in HTTP/1.0');
   }
   const caller = callerOf(req.socket, proxies);
@@ -48,6 +51,14 @@ export function admit(req: IncomingMessage, proxies: TrustedProxies): Result<Adm
     encrypted: caller.encrypted,
   };
   return ok({ wire, authority, trusted: caller.trusted });
+}
+
+/** What HTTP/2 adds to look at: its pseudo-header fields, and the size that node:http bounds by itself in HTTP/1.1. */
+function http2Problem(req: ArrivedRequest): Fault | undefined {
+  if (req.httpVersionMajor !== 2) return fault('REQUEST-MALFORMED', `HTTP/${req.httpVersion}`);
+  if (req.malformed !== undefined) return fault('REQUEST-MALFORMED', req.malformed);
+  const size = headerListSize(req.rawHeaders) + (req.url ?? '').length;
+  return size > MAX_HEADER_LIST ? fault('REQUEST-TOO-LARGE', `a header list of ${size} octets`) : undefined;
 }
 
 function malformed(detail: string): Result<never, Fault> {

@@ -8,16 +8,15 @@ export const STORES = {
     const { MemoryStore } = await import('./memory.ts');
     return new MemoryStore();
   },
-  sqlite: async ({ path }, random) => {
+  sqlite: async ({ path }) => {
     const { SqliteStore } = await import('./sqlite.ts');
-    return new SqliteStore(path, random);
+    return new SqliteStore(path);
   },
 } as const satisfies { readonly [K in StorageSettings['kind']]: Opener<K> };
 
-type Random = (bytes: number) => Uint8Array;
-type Opener<K> = (settings: Extract<StorageSettings, { readonly kind: K }>, random: Random) => Promise<SessionStore>;
+type Opener<K> = (settings: Extract<StorageSettings, { readonly kind: K }>) => Promise<SessionStore>;
 
-/** Throws with words for the operator when the storage cannot be used. `random` gives so many random bytes. */
-export function openStore(settings: StorageSettings, random: Random): Promise<SessionStore> {
-  return settings.kind === 'sqlite' ? STORES.sqlite(settings, random) : STORES.memory();
+/** Throws with words for the operator when the storage cannot be used. */
+export function openStore(settings: StorageSettings): Promise<SessionStore> {
+  return settings.kind === 'sqlite' ? STORES.sqlite(settings) : STORES.memory();
 }

@@ -48,8 +48,8 @@ test('new connections get the new certificate, old ones stay, and a half-made on
   assert.equal(await served(at), 'first');
 
   place('second.pem', 'cert.pem');
-  await eventually('the complaint', () => at.log().some((l) => /certificate was not taken up/.test(l.message)));
-  assert.equal(at.log().find((l) => /certificate was not/.test(l.message))?.level, 'error');
+  await eventually('the complaint', () => at.log().some((l) => /was not made for the key/.test(l.message)));
+  assert.equal(at.log().find((l) => /was not made for/.test(l.message))?.level, 'error');
   assert.equal(await served(at), 'first');
 
   place('second-key.pem', 'key.pem');

@@ -38,7 +38,13 @@ const ADMINS: readonly SubjectPattern[] = [{ kind: 'group', name: 'admins' }];
 
 /** The settings of the demo. They need no file, so nothing is read and nothing is left behind. */
 export function demoSettings(stage: Stage): Settings {
-  const listen: ListenAddress[] = stage.hosts.map((host) => ({ kind: 'tcp', host, port: stage.port, tls: undefined }));
+  const listen: ListenAddress[] = stage.hosts.map((host) => ({
+    kind: 'tcp',
+    host,
+    port: stage.port,
+    tls: undefined,
+    redirect: false,
+  }));
   const origin = originAt(PORTAL_HOST, stage.port);
   return {
     listen,
@@ -49,6 +55,8 @@ export function demoSettings(stage: Stage): Settings {
     users: undefined,
     session: { idleMs: 3_600_000, lifetimeMs: 43_200_000, rememberMs: 0 },
     apps: [demoApp(stage)],
+    appCertificates: [],
+    selfSigned: undefined,
     rules: [],
     defaultOutcome: { kind: 'deny' },
     networks: new Map(),
@@ -57,7 +65,6 @@ export function demoSettings(stage: Stage): Settings {
     log: { level: 'warn', format: 'text' },
     basicCacheMs: 0,
     throttle: { maxRetries: 5, findTimeMs: 120_000, banTimeMs: 300_000 },
-    assertion: { algorithm: 'ES256', lifetimeMs: 60_000, rotateMs: 86_400_000 },
     upstreamTimeoutMs: 10_000,
     watch: [],
   };

@@ -1,0 +1,193 @@
+import { Server, type ServerOptions } from 'node:http';
+import {
+  constants,
+  createSecureServer,
+  type Http2SecureServer,
+  Http2ServerRequest,
+  Http2ServerResponse,
+  type IncomingHttpHeaders,
+  type SecureServerOptions,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { ReadableOptions } from 'node:stream';
+import { MAX_HEADER_LIST, readHead } from './http2-head.ts';
+
+/** A connection that has no request open is closed after so long without a frame. */
+const IDLE_MS = 65_000;
+
+/**
+ * Bounds of one connection. nghttp2 itself ends a connection for more than 8 CONTINUATION frames of one header block
+ * (CVE-2024-27316), for 1000 unread answers to PING or SETTINGS (CVE-2019-9512, CVE-2019-9515) and for faulty padding.
+ */
+const LIMITS = {
+  settings: {
+    maxConcurrentStreams: 100,
+    // Twice what is served, so that the request which is a little too large gets an answer with an id (431), not a reset.
+    maxHeaderListSize: 2 * MAX_HEADER_LIST,
+    enablePush: false,
+    enableConnectProtocol: false, // WebSockets come over HTTP/1.1
+  },
+  maxHeaderListPairs: 256,
+  maxDeflateDynamicTableSize: 4096,
+  maxSettings: 16,
+  maxSessionMemory: 10, // MB; no new stream while a connection holds more
+  maxSessionInvalidFrames: 50,
+  maxSessionRejectedStreams: 50,
+  streamResetBurst: 200, // streams that a client may open and reset at once (CVE-2023-44487), and how many a second after
+  streamResetRate: 33,
+  maxOutstandingPings: 4,
+  strictSingleValueFields: false, // an app's answer goes on as it came
+  strictFieldWhitespaceValidation: true,
+} as const;
+
+/** A TLS server that speaks HTTP/2 and HTTP/1.1, as the client chooses by ALPN (RFC 7301); sessions are bounded. */
+export function createDoubleServer(options: SecureServerOptions & Pick<ServerOptions, 'headersTimeout'>) {
+  const server = createSecureServer({
+    ...options,
+    ...LIMITS,
+    allowHTTP1: true,
+    handshakeTimeout: 10_000,
+    minVersion: 'TLSv1.2',
+    Http2ServerRequest: Http2Request,
+    Http2ServerResponse: Http2Response,
+  });
+  // Its HTTP/1.1 half is node:http's server, which @types/node does not tell.
+  return Object.assign(server, {
+    maxHeadersCount: 0,
+    maxRequestsPerSocket: 0,
+    headersTimeout: options.headersTimeout ?? 0,
+    closeAllConnections: () => Server.prototype.closeAllConnections.call(server),
+    closeIdleConnections: () => Server.prototype.closeIdleConnections.call(server),
+  });
+}
+
+/** The HTTP/2 connections of a server. */
+export interface Sessions {
+  /** Tells each client that no new request is taken (GOAWAY); a connection ends with its last open request. */
+  close(): void;
+  /** Cuts what is left. */
+  destroy(): void;
+}
+
+/**
+ * Watches the connections of a server: idle ones end, closing the server ends all of them in good order, and `failed` is
+ * told of those that ended because their client broke the protocol.
+ */
+export function watchSessions(server: Http2SecureServer, failed: (detail: string, peer: string) => void): Sessions {
+  const open = new Map<ServerHttp2Session, number>();
+  server.on('session', (session) => {
+    open.set(session, 0);
+    const count = (by: number) => {
+      const before = open.get(session);
+      if (before !== undefined) open.set(session, before + by);
+    };
+    session.on('stream', (stream) => {
+      count(1);
+      stream.once('close', () => count(-1));
+    });
+    session.once('close', () => open.delete(session));
+    const peer = session.socket.remoteAddress ?? '';
+    session.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ECONNRESET') failed(error.code ?? error.message, peer);
+    });
+    session.setTimeout(IDLE_MS);
+    session.on('timeout', () => {
+      if (open.get(session) === 0) session.close();
+    });
+  });
+  return {
+    close: () => {
+      for (const session of [...open.keys()]) session.close();
+    },
+    destroy: () => {
+      for (const session of [...open.keys()]) session.destroy();
+    },
+  };
+}
+
+/** A request on a stream, in the shape of an HTTP/1.1 request: see `readHead`. Trailers are never merged. */
+export class Http2Request extends Http2ServerRequest {
+  readonly malformed: string | undefined;
+  #isWhole: boolean;
+
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    options: ReadableOptions,
+    raw: readonly string[],
+  ) {
+    const { list, malformed } = readHead(raw);
+    super(stream, headers, options, list);
+    this.malformed = malformed;
+    this.#isWhole = stream.endAfterHeaders;
+    // A body that its client broke off must not look like one that ended: node:http2 ends the request in both cases.
+    stream.prependListener('end', () => {
+      if (stream.closed) this.#breakOff();
+      else this.#isWhole = true;
+    });
+    stream.prependListener('close', () => this.#breakOff());
+  }
+
+  #breakOff(): void {
+    if (!this.#isWhole) this.destroy();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    if (!this.stream.closed) this.stream.close(constants.NGHTTP2_CANCEL);
+    callback(error);
+  }
+}
+
+/** Fields that no HTTP/2 message may have (RFC 9113 §8.2.2). */
+const NEVER_SENT: ReadonlySet<string> = new Set([
+  'connection',
+  'proxy-connection',
+  'keep-alive',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** The answer on a stream. What ends a connection in HTTP/1.1 ends this stream alone. */
+export class Http2Response extends Http2ServerResponse<Http2Request> {
+  shouldKeepAlive = true;
+  #isBodiless = false;
+
+  override writeHead(status: number, headers?: unknown): this {
+    const { stream } = this;
+    if (stream.destroyed || stream.closed) return this;
+    this.#isBodiless = this.req.method === 'HEAD' || status === 204 || status === 304;
+    stream.respond([':status', String(status), ...sendable(headers, status)], { endStream: false });
+    return this;
+  }
+
+  override end(chunk?: unknown, encoding?: unknown): this {
+    const hasBody = (typeof chunk === 'string' && chunk !== '') || chunk instanceof Uint8Array;
+    if (!this.headersSent) this.writeHead(this.statusCode);
+    if (!this.shouldKeepAlive) this.stream.once('finish', () => this.#leaveUnread());
+    if (!hasBody || this.#isBodiless) return super.end();
+    return super.end(chunk, encoding === 'latin1' ? 'latin1' : 'utf8');
+  }
+
+  /** Half an answer must not look whole: the stream is reset with an error, the connection stays. */
+  override destroy(): this {
+    if (!this.stream.closed) this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    return this;
+  }
+
+  /** The answer is out; the client is told to send no more of its body (RFC 9113 §8.1). */
+  #leaveUnread(): void {
+    if (!this.stream.closed && !this.stream.readableEnded) this.stream.close(constants.NGHTTP2_NO_ERROR);
+  }
+}
+
+function sendable(headers: unknown, status: number): string[] {
+  const out: string[] = [];
+  if (!Array.isArray(headers)) return out;
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = String(headers[i]).toLowerCase();
+    if (NEVER_SENT.has(name) || (status === 204 && name === 'content-length')) continue;
+    out.push(name, String(headers[i + 1]));
+  }
+  return out;
+}
