@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { additionalHeaders } from '../core/attributes.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { UserSource } from '../core/ports.ts';
+import { foldName } from '../core/text/header-list.ts';
 
 /** What a source under test knows, in the words of the contract. */
 export interface ContractUser {
@@ -10,12 +13,19 @@ export interface ContractUser {
   readonly groups: readonly string[];
   readonly passwordHash: string;
   readonly disabled: boolean;
+  readonly attributes?: JsonObject;
+}
+
+export interface ContractGroup {
+  readonly name: string;
+  readonly parents: readonly string[];
+  readonly attributes: JsonObject;
 }
 
 export interface SourceUnderTest {
   readonly source: UserSource;
-  /** Makes these the accounts, all of them, and returns once the source has seen it. */
-  become(users: readonly ContractUser[]): Promise<void>;
+  /** Makes these the accounts and groups, all of them, and returns once the source has seen it. */
+  become(users: readonly ContractUser[], groups?: readonly ContractGroup[]): Promise<void>;
 }
 
 const HASH = '$argon2id$v=19$m=256,t=2,p=2$61jK+Po407hRJ+ECboKdeQ$e5nzb7pvL8NNym665jVVBpuO+hTcHarAg7tNzFiE4cc';
@@ -88,6 +98,7 @@ export function sourceContract(kind: string, open: (users: readonly ContractUser
       { emails: ['alice@example.com'] },
       { groups: ['admins'] },
       { passwordHash: OTHER },
+      { attributes: { a: 1 } },
     ];
     for (const change of changes) {
       const before = await source.lookup('alice');
@@ -120,5 +131,49 @@ export function sourceContract(kind: string, open: (users: readonly ContractUser
     assert.equal(await source.lookup('bob'), undefined);
     assert.equal((await source.lookup('carol'))?.name, 'carol');
     assert.ok(heard >= 1);
+  });
+
+  check('groups bring ancestors and attributes, and a change of one reaches its members only', async (t) => {
+    const { source, become } = t;
+    const alice = { ...ALICE, attributes: { list: [3], own: 1 } };
+    const groups = (title: string) => [
+      { name: 'admins', parents: ['staff'], attributes: { list: [1] } },
+      { name: 'staff', parents: ['everyone'], attributes: { list: [2], title } },
+    ];
+    await become([alice, BOB], groups('x'));
+    const before = await source.lookup('alice');
+    const bob = await source.lookup('bob');
+    assert.deepEqual(before?.groups, ALICE.groups);
+    assert.deepEqual([...before.memberships].toSorted(), ['Büro', 'admins', 'everyone', 'staff'].toSorted());
+    assert.deepEqual(before.attributes, alice.attributes);
+    assert.deepEqual(before.mergedAttributes, { list: [1, 2, 3], title: 'x', own: 1 });
+    await become([alice, BOB], groups('x'));
+    assert.equal(await source.lookup('alice'), before);
+    await become([alice, BOB], groups('y'));
+    assert.equal((await source.lookup('alice'))?.mergedAttributes.title, 'y');
+    assert.equal(await source.lookup('bob'), bob);
+  });
+
+  check('every header that attributes may set is named, whoever has it', async ({ source, become }) => {
+    assert.deepEqual(source.headerNames(), []);
+    const headers = (map: JsonObject) => ({ additionalHeaders: map });
+    const alice = { ...ALICE, attributes: headers({ 'X-Both': [2], 'X-Bad': 'a\nb', Host: 'x' }) };
+    const off = { ...BOB, disabled: true, attributes: headers({ 'x-off': 1 }) };
+    await become(
+      [alice, off],
+      [
+        { name: 'admins', parents: [], attributes: headers({ 'X-Group': 'g', 'X-Both': [1] }) },
+        { name: 'empty', parents: [], attributes: headers({ Authorization: 'Bearer static' }) },
+      ],
+    );
+    const names = source.headerNames();
+    assert.deepEqual(names, ['Authorization', 'X-Bad', 'X-Both', 'X-Group', 'x-off']);
+    assert.equal(source.headerNames(), names);
+    const merged = additionalHeaders((await source.lookup('alice'))?.mergedAttributes ?? {}).headers;
+    assert.deepEqual(merged.find((h) => h.name === 'X-Both')?.value, '[1,2]');
+    const folds = new Set(names.map(foldName));
+    assert.ok(merged.every((h) => folds.has(foldName(h.name))));
+    await become([ALICE, BOB]);
+    assert.deepEqual(source.headerNames(), []);
   });
 }

@@ -14,7 +14,7 @@ const BOUNDARIES: readonly (readonly [part: string, boundary: Boundary])[] = [
   ['identify.ts', { may: ['core/'] }],
   ['dialects/', { may: ['core/'] }],
   ['stores/', { may: ['core/', 'node:'] }],
-  ['sources/', { may: ['core/', 'node:', 'yaml', 'bcryptjs'] }],
+  ['sources/', { may: ['core/', 'node:', 'yaml', 'bcryptjs', 'config/suggest.ts'] }],
   ['passwords/', { may: ['core/', 'node:', 'bcryptjs'] }],
   ['portal/', { may: ['core/', 'node:'], mayTypesOf: ['server/'] }],
   ['proxy/', { may: ['core/', 'node:'], mayTypesOf: ['server/'] }],

@@ -1,14 +1,20 @@
 import { hash } from 'node:crypto';
+import { type JsonObject, NO_ATTRIBUTES } from '../../core/json.ts';
 import type { Result } from '../../core/result.ts';
-import { plainUser, type User } from '../../core/subject.ts';
-import { booleanOf, isNothing, type Mapping, type Node, type Pair, type UserFileProblem } from './node.ts';
+import type { User } from '../../core/subject.ts';
+import { readAttributes } from './attribute-values.ts';
+import { checkKeys, field, groupNames, INVISIBLE, place, quoted, type Report, text, texts } from './fields.ts';
+import { booleanOf, isNothing, type Mapping, type Pair } from './node.ts';
 
 export interface Account {
+  /** As read, it knows nothing of other groups than its own; `buildDirectory` adds what they bring. */
   readonly user: User;
   readonly passwordHash: string;
   /** About how many microseconds one check of the password takes. */
   readonly checkCost: number;
   readonly isDisabled: boolean;
+  /** The file says which uid it is. */
+  readonly hasOwnUid: boolean;
   /** Where it stands in the file. */
   readonly line: number;
 }
@@ -19,8 +25,8 @@ export type CheckHash = (encoded: string) => Result<number, string>;
 /** One account from its entry. Problems are reported; undefined when one of them is an error. */
 export function readAccount(entry: Pair, checkHash: CheckHash, report: Report): Account | undefined {
   const name = entry.key.text;
-  const attributes = entry.value;
-  if (attributes.kind !== 'map') {
+  const map = entry.value;
+  if (map.kind !== 'map') {
     const message = `The user ${quoted(name)} has no attributes.`;
     report({ severity: 'error', ...place(entry.key), message, hint: 'Give at least password and displayname.' });
     return undefined;
@@ -31,12 +37,10 @@ export function readAccount(entry: Pair, checkHash: CheckHash, report: Report): 
     report(problem);
   };
   checkName(entry, strict);
-  checkKeys(name, attributes, strict);
-  const account = build(entry, attributes, checkHash, strict);
+  checkKeys(name, map, KNOWN, strict);
+  const account = build(entry, map, checkHash, strict);
   return isSound ? account : undefined;
 }
-
-export type Report = (problem: UserFileProblem) => void;
 
 function build(entry: Pair, map: Mapping, checkHash: CheckHash, report: Report): Account {
   const name = entry.key.text;
@@ -45,15 +49,44 @@ function build(entry: Pair, map: Mapping, checkHash: CheckHash, report: Report):
   if (displayName === '') {
     report({ severity: 'warning', ...place(entry.key), message: `The user ${quoted(name)} has no displayname.` });
   }
-  const emails = texts(map, 'email', report).filter((e) => e !== '');
-  const user = { name, displayName: displayName || name, emails, groups: groups(name, map, report) };
+  const groups = groupNames(map, 'groups', name, report);
+  const attributes = attributesOf(name, map, report);
+  const uid = ownUid(name, map, report);
   return {
-    user: plainUser({ ...user, epoch: epochOf(passwordHash), uid: uidOf(name) }),
+    user: {
+      name,
+      displayName: displayName || name,
+      emails: texts(map, 'email', report).filter((e) => e !== ''),
+      groups,
+      memberships: groups,
+      uid: uid ?? uidOf(name),
+      attributes,
+      mergedAttributes: attributes,
+      epoch: epochOf(passwordHash),
+    },
     passwordHash,
     checkCost: hashCost(entry, map, passwordHash, checkHash, report),
     isDisabled: disabled(map, report),
+    hasOwnUid: uid !== undefined,
     line: entry.key.line,
   };
+}
+
+/** Authelia keeps attributes of one's own below `extra`; what stands below `attributes` too counts from there. */
+function attributesOf(name: string, map: Mapping, report: Report): JsonObject {
+  const own = readAttributes(name, field(map, 'attributes')?.value, report);
+  const extra = readAttributes(name, field(map, 'extra')?.value, report);
+  return extra === NO_ATTRIBUTES ? own : { ...extra, ...own };
+}
+
+function ownUid(name: string, map: Mapping, report: Report): string | undefined {
+  const value = field(map, 'uid')?.value;
+  if (value === undefined || isNothing(value)) return undefined;
+  const uid = value.kind === 'scalar' ? value.text.trim().toLowerCase() : '';
+  if (/^[0-9a-f]{64}$/.test(uid)) return uid;
+  const message = `The uid of ${quoted(name)} is not 64 hexadecimal digits.`;
+  report({ severity: 'error', ...place(value), message, hint: 'Copy the one it had before, or leave it out.' });
+  return undefined;
 }
 
 /** Short digest of the hash: changes when the password does, and says nothing about either. */
@@ -69,14 +102,12 @@ function uidOf(name: string): string {
 function hashCost(entry: Pair, map: Mapping, encoded: string, checkHash: CheckHash, report: Report): number {
   const checked = checkHash(encoded);
   if (checked.ok) return checked.value;
-  const at = map.pairs.find((p) => p.key.text === 'password')?.value ?? entry.key;
+  const at = field(map, 'password')?.value ?? entry.key;
   const message = `The password hash of ${quoted(entry.key.text)} ${checked.error}.`;
   report({ severity: 'error', ...place(at), message, hint: `Run "lintel users passwd ${entry.key.text}".` });
   return 0;
 }
 
-// Control, formatting (bidi overrides, zero-width), separators but the space, private, unassigned, lone surrogates.
-const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
 const MAX_NAME = 200;
 
 /** Why nobody may have this name, as a sentence; undefined when it is fine. Such names reach apps in headers. */
@@ -103,68 +134,15 @@ function checkName(entry: Pair, report: Report): void {
   }
 }
 
-const READ = ['password', 'displayname', 'email', 'groups', 'disabled'];
+const READ = ['password', 'displayname', 'email', 'groups', 'disabled', 'attributes', 'uid', 'extra'];
 const KNOWN: ReadonlySet<string> = new Set([
   ...READ,
   ...['given_name', 'middle_name', 'family_name', 'nickname', 'gender', 'birthdate', 'website', 'profile', 'picture'],
-  ...['zoneinfo', 'locale', 'phone_number', 'phone_extension', 'address', 'extra'],
+  ...['zoneinfo', 'locale', 'phone_number', 'phone_extension', 'address'],
 ]);
 
-function checkKeys(name: string, map: Mapping, report: Report): void {
-  const seen = new Set<string>();
-  for (const { key } of map.pairs) {
-    if (seen.has(key.text)) {
-      const message = `${quoted(key.text)} of ${quoted(name)} is there twice.`;
-      report({ severity: 'error', ...place(key), message, hint: 'Keep one of them.' });
-    }
-    seen.add(key.text);
-    if (KNOWN.has(key.text)) continue;
-    const message = `${quoted(key.text)} of ${quoted(name)} is not an attribute that is known here; it is ignored.`;
-    report({ severity: 'warning', ...place(key), message });
-  }
-}
-
-function text(map: Mapping, key: string, report: Report): string {
-  const value = map.pairs.find((p) => p.key.text === key)?.value;
-  if (value === undefined || isNothing(value)) return '';
-  if (value.kind === 'scalar') return value.text.trim();
-  report({ severity: 'error', ...place(value), message: `${quoted(key)} is not a text.`, hint: 'Write one value.' });
-  return '';
-}
-
-/** One text or a list of them. */
-function texts(map: Mapping, key: string, report: Report): string[] {
-  const value = map.pairs.find((p) => p.key.text === key)?.value;
-  if (value === undefined || isNothing(value)) return [];
-  const out: string[] = [];
-  for (const item of value.kind === 'list' ? value.items : [value]) {
-    if (item.kind === 'scalar') out.push(isNothing(item) ? '' : item.text.trim());
-    else {
-      const message = `${quoted(key)} is not a list of texts.`;
-      report({ severity: 'error', ...place(item), message, hint: 'Write one text for each "-".' });
-    }
-  }
-  return out;
-}
-
-function groups(name: string, map: Mapping, report: Report): string[] {
-  const at = map.pairs.find((p) => p.key.text === 'groups')?.key ?? map;
-  const about = (severity: 'error' | 'warning', message: string) => report({ severity, ...place(at), message });
-  const kept = new Set<string>();
-  for (const group of texts(map, 'groups', report)) {
-    if (group === '') about('warning', `A group of ${quoted(name)} is empty; it is left out.`);
-    else if (INVISIBLE.test(group))
-      about('error', `The group ${quoted(group)} holds a control or invisible character.`);
-    else kept.add(group);
-    if (group.includes(',')) {
-      about('warning', `The group ${quoted(group)} holds ",": it counts in rules but is left out of Remote-Groups.`);
-    }
-  }
-  return [...kept];
-}
-
 function disabled(map: Mapping, report: Report): boolean {
-  const value = map.pairs.find((p) => p.key.text === 'disabled')?.value;
+  const value = field(map, 'disabled')?.value;
   if (value === undefined || isNothing(value)) return false;
   const is = booleanOf(value);
   if (is === undefined) {
@@ -176,16 +154,4 @@ function disabled(map: Mapping, report: Report): boolean {
     });
   }
   return is ?? true;
-}
-
-function place(at: Node): { line: number; column: number } {
-  return { line: at.line, column: at.column };
-}
-
-/** For messages: escapes what a terminal would act on. */
-export function quoted(value: string): string {
-  return JSON.stringify(value).replace(
-    /[\p{C}\p{Zl}\p{Zp}]/gu,
-    (c) => `\\u${c.codePointAt(0)?.toString(16).padStart(4, '0')}`,
-  );
 }

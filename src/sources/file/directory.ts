@@ -1,7 +1,12 @@
+import { additionalHeaderNames, mergeAttributes } from '../../core/attributes.ts';
+import { NO_ATTRIBUTES } from '../../core/json.ts';
 import { NO_HEADER_NAMES } from '../../core/ports.ts';
 import type { User } from '../../core/subject.ts';
+import { foldName } from '../../core/text/header-list.ts';
 import type { Account } from './account.ts';
-import type { UserFileProblem } from './node.ts';
+import { quoted, type Report } from './fields.ts';
+import type { Groups } from './group.ts';
+import { checkParents, isSameJson, isSameList, type Membership, Memberships } from './memberships.ts';
 import { Pace } from './pace.ts';
 
 export interface Search {
@@ -20,6 +25,7 @@ export interface Directory {
   readonly emails: ReadonlyMap<string, Account>;
   /** What `UserSource.headerNames` says. */
   readonly headerNames: readonly string[];
+  readonly memberships: ReadonlyMap<string, Membership>;
   /** The hash whose check takes longest; undefined: no account. */
   readonly costliestHash: string | undefined;
 }
@@ -29,22 +35,30 @@ export const EMPTY: Directory = {
   names: new Map(),
   emails: new Map(),
   headerNames: NO_HEADER_NAMES,
+  memberships: new Map(),
   costliestHash: undefined,
 };
 
+/** Everything that a file says. */
+export interface Content {
+  readonly accounts: readonly Account[];
+  readonly groups: Groups;
+}
+
 /** Indexes accounts; a user that did not change keeps the object of `before`, which callers compare and cache by. */
 export async function buildDirectory(
-  read: readonly Account[],
+  content: Content,
   search: Search,
   before: Directory,
-  report: (problem: UserFileProblem) => void,
+  report: Report,
 ): Promise<Directory> {
   const accounts = new Map<string, Account>();
   const index: Index = { names: new Map(), emails: new Map() };
+  const memberships = new Memberships(content.groups, before.memberships);
   let costliest: Account | undefined;
   const pace = new Pace();
-  for (const fresh of read) {
-    const account = keepIdentity(fresh, before.accounts.get(fresh.user.name));
+  for (const fresh of content.accounts) {
+    const account = settle(fresh, before.accounts.get(fresh.user.name), memberships.of(fresh.user.groups));
     const refuse: Refuse = (message, hint) =>
       report({ severity: 'error', line: account.line, column: 1, message, hint });
     addName(index, account, search, refuse);
@@ -53,7 +67,10 @@ export async function buildDirectory(
     if (account.checkCost > (costliest?.checkCost ?? 0)) costliest = account;
     if (pace.isDue()) await pace.rest();
   }
-  return { accounts, ...index, headerNames: NO_HEADER_NAMES, costliestHash: costliest?.passwordHash };
+  checkUids(accounts, report);
+  checkParents(content.groups, memberships.known.values(), report);
+  const headerNames = headerNamesOf(content, before.headerNames, report);
+  return { accounts, ...index, headerNames, memberships: memberships.known, costliestHash: costliest?.passwordHash };
 }
 
 /** The account somebody means; undefined for a disabled one too. */
@@ -74,22 +91,59 @@ function fold(name: string): string {
   return name.normalize('NFC').toLowerCase();
 }
 
-function keepIdentity(fresh: Account, before: Account | undefined): Account {
-  return before !== undefined && isSameUser(before.user, fresh.user) ? { ...fresh, user: before.user } : fresh;
+/** The account with what its groups bring. */
+function settle(fresh: Account, before: Account | undefined, membership: Membership): Account {
+  const { user } = fresh;
+  if (before !== undefined && isSameUser(before.user, user, membership)) return { ...fresh, user: before.user };
+  const { groups, memberships, attributes } = membership;
+  const hasOwn = user.attributes !== NO_ATTRIBUTES;
+  const mergedAttributes = hasOwn ? mergeAttributes([attributes, user.attributes]) : attributes;
+  return { ...fresh, user: { ...user, groups, memberships, mergedAttributes } };
 }
 
-function isSameUser(a: User, b: User): boolean {
+/** A membership keeps its lists while it does not change, and with them what it brings. */
+function isSameUser(a: User, b: User, membership: Membership): boolean {
   return (
     a.name === b.name &&
     a.displayName === b.displayName &&
     a.epoch === b.epoch &&
+    a.uid === b.uid &&
+    a.groups === membership.groups &&
     isSameList(a.emails, b.emails) &&
-    isSameList(a.groups, b.groups)
+    isSameJson(a.attributes, b.attributes)
   );
 }
 
-function isSameList(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((item, i) => item === b[i]);
+/** Two accounts of one uid would be one person to an app. */
+function checkUids(accounts: ReadonlyMap<string, Account>, report: Report): void {
+  const owners = new Map<string, Account>();
+  for (const account of accounts.values()) if (account.hasOwnUid) own(account);
+  if (owners.size > 0) for (const account of accounts.values()) if (!account.hasOwnUid) own(account);
+  function own(account: Account): void {
+    const other = owners.get(account.user.uid);
+    owners.set(account.user.uid, account);
+    if (other === undefined) return;
+    const message = `${quoted(account.user.name)} has the same uid as ${quoted(other.user.name)} in line ${other.line}.`;
+    report({ severity: 'error', line: account.line, column: 1, message, hint: 'Give each account its own.' });
+  }
+}
+
+/** What `UserSource.headerNames` says; `before` itself while it is the same. */
+function headerNamesOf({ accounts, groups }: Content, before: readonly string[], report: Report): readonly string[] {
+  const names = new Map<string, { readonly name: string; readonly line: number }>();
+  const add = (name: string, line: number) => {
+    const fold = foldName(name);
+    const first = names.get(fold);
+    if (first === undefined) names.set(fold, { name, line });
+    if (first === undefined || first.name === name || first.line === line) return;
+    const message = `The header ${quoted(name)} is written ${quoted(first.name)} in line ${first.line}; to apps they are one.`;
+    report({ severity: 'warning', line, column: 1, message, hint: 'Write it one way: only then they are merged.' });
+  };
+  for (const { attributes, at } of groups.values())
+    for (const name of additionalHeaderNames(attributes)) add(name, at.line);
+  for (const { user, line } of accounts) for (const name of additionalHeaderNames(user.attributes)) add(name, line);
+  const sorted = [...names.values()].map(({ name }) => name).toSorted();
+  return isSameList(before, sorted) ? before : sorted;
 }
 
 interface Index {

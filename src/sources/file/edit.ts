@@ -42,6 +42,7 @@ async function read(text: string): Promise<Pair[] | undefined> {
       users = [];
     },
     user: (entry) => void users.push(entry),
+    group: () => {},
     other: () => {},
   }).catch(() => undefined);
   return done?.ok === true ? users : undefined;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkHash } from '../../passwords/format.ts';
-import { type ContractUser, sourceContract } from '../source.contract.ts';
+import { type ContractGroup, type ContractUser, sourceContract } from '../source.contract.ts';
 import type { Search } from './directory.ts';
 import { type FileSource, openFileSource } from './file-source.ts';
 import type { UserFileProblem } from './node.ts';
@@ -51,19 +51,21 @@ function user(name: string, more = ''): string {
   return `  ${name}:\n    displayname: ${name}\n    password: '${HASH}'\n${more}`;
 }
 
-function fileOf(users: readonly ContractUser[]): string {
+function fileOf(users: readonly ContractUser[], groups: readonly ContractGroup[] = []): string {
   const entry = (u: ContractUser) =>
     `  ${u.name}:\n    disabled: ${u.disabled}\n    displayname: ${JSON.stringify(u.displayName)}\n` +
-    `    password: ${u.passwordHash}\n    email: ${JSON.stringify(u.emails)}\n    groups: ${JSON.stringify(u.groups)}\n`;
-  return `users:\n${users.map(entry).join('')}`;
+    `    password: ${u.passwordHash}\n    email: ${JSON.stringify(u.emails)}\n    groups: ${JSON.stringify(u.groups)}\n` +
+    `    attributes: ${JSON.stringify(u.attributes ?? {})}\n`;
+  const group = ({ name, ...content }: ContractGroup) => `  ${name}: ${JSON.stringify(content)}\n`;
+  return `groups:\n${groups.map(group).join('')}users:\n${users.map(entry).join('')}`;
 }
 
 sourceContract('file', async (users) => {
   const { source, path } = await open(fileOf(users));
   return {
     source,
-    become: async (next) => {
-      await writeFile(path, fileOf(next));
+    become: async (...next) => {
+      await writeFile(path, fileOf(...next));
       assert.equal(await source.reload(), true);
     },
   };

@@ -3,9 +3,11 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { UserSource } from '../../core/ports.ts';
 import { err, ok, type Result } from '../../core/result.ts';
-import { type Account, type CheckHash, quoted, readAccount } from './account.ts';
+import { type Account, type CheckHash, readAccount } from './account.ts';
 import { buildDirectory, type Directory, EMPTY, findTyped, type Search } from './directory.ts';
 import { readEntries, type Sink } from './entries.ts';
+import { quoted } from './fields.ts';
+import { type Group, gatherGroups, readGroup } from './group.ts';
 import type { Pair, UserFileProblem } from './node.ts';
 
 export interface FileSourceOptions {
@@ -102,7 +104,9 @@ export async function judgeUserFile(
   const sink = new AccountSink(options.checkHash);
   const read = await readEntries(bytes, sink).catch(unreadable);
   if (!read.ok) sink.problems.push(...read.error);
-  const directory = await buildDirectory(sink.accounts, options.search, before, (p) => void sink.problems.push(p));
+  const report = (problem: UserFileProblem) => void sink.problems.push(problem);
+  const content = { accounts: sink.accounts, groups: gatherGroups(sink.groups, report) };
+  const directory = await buildDirectory(content, options.search, before, report);
   const isSound = !sink.problems.some((p) => p.severity === 'error');
   return { directory: isSound ? directory : undefined, problems: shortened(sink.problems), names: sink.names };
 }
@@ -110,6 +114,7 @@ export async function judgeUserFile(
 class AccountSink implements Sink {
   readonly #checkHash: CheckHash;
   accounts: Account[] = [];
+  groups: Group[] = [];
   problems: UserFileProblem[] = [];
   names = new Set<string>();
 
@@ -119,6 +124,7 @@ class AccountSink implements Sink {
 
   begin(): void {
     this.accounts = [];
+    this.groups = [];
     this.problems = [];
     this.names = new Set();
   }
@@ -127,6 +133,11 @@ class AccountSink implements Sink {
     this.names.add(entry.key.text);
     const account = readAccount(entry, this.#checkHash, (problem) => void this.problems.push(problem));
     if (account !== undefined) this.accounts.push(account);
+  }
+
+  group(entry: Pair): void {
+    const group = readGroup(entry, (problem) => void this.problems.push(problem));
+    if (group !== undefined) this.groups.push(group);
   }
 
   other({ key }: Pair): void {
@@ -141,8 +152,8 @@ function unreadable(error: unknown): Result<never, readonly UserFileProblem[]> {
 }
 
 function otherKey(key: string, line: number): UserFileProblem {
-  return key === 'users'
-    ? { severity: 'error', line, column: 1, message: '"users:" is there twice.', hint: 'Put all users below one.' }
+  return key === 'users' || key === 'groups'
+    ? { severity: 'error', line, column: 1, message: `"${key}:" is there twice.`, hint: `Put all ${key} below one.` }
     : { severity: 'warning', line, column: 1, message: `${quoted(key)} is not known here; it is ignored.` };
 }
 
