@@ -10,7 +10,7 @@ import { ANONYMOUS, type Subject } from './core/subject.ts';
 import { canonicalTarget, type Target, type TargetParts } from './core/target.ts';
 import { first } from './core/text/header-list.ts';
 import type { Reply, Wire } from './core/wire.ts';
-import { type IdentifyPorts, type Identity, identify } from './identify.ts';
+import { type HeaderStrategy, type IdentifyPorts, type Identity, identify } from './identify.ts';
 
 export interface GatePorts extends IdentifyPorts {
   /** The policy in force; a reload swaps it. */
@@ -112,7 +112,7 @@ export function judge(
   const { override, hasDefaultPortal, demandsBasic } = options;
   const signIn = signInFor(candidates, override, policy.source.portal, hasDefaultPortal, ports.parseUrl);
   if (!signIn.ok) return { ...faulty(signIn.error), target };
-  const presented = { headers: wire.headers, candidates, demandsBasic };
+  const presented = { headers: wire.headers, candidates, demandsBasic, interceptsBearer: false };
   return whenReady(identify(ports, strategies, presented), (who) => {
     const decision = answerCredentials(decide(candidates, who.subject), who, strategies);
     const headers = candidates.place?.app.headers ?? policy.headers;
@@ -138,20 +138,22 @@ export function judge(
 function answerCredentials(decision: Decision, who: Identity, strategies: readonly Strategy[]): Decision {
   if (decision.kind === 'allow' || decision.kind === 'fault') return decision;
   if (who.fault !== undefined) return { kind: 'fault', fault: who.fault };
-  if (who.refused !== undefined) return credentials(decision, who.refused, true);
+  if (who.refused !== undefined) return credentials(decision, who.refused.strategy, true, who.refused.scheme);
   if (decision.kind === 'deny') return decision;
   const last = strategies.at(-1);
-  const basicUser = who.subject.kind === 'user' && who.subject.via === 'basic';
-  const header = basicUser ? strategies.find((s) => s.kind !== 'CookieSession') : last;
+  const byHeader = who.subject.kind === 'user' && who.subject.via !== 'session';
+  const header = byHeader ? strategies.find((s) => s.kind !== 'CookieSession') : last;
   return header === undefined || header.kind === 'CookieSession' ? decision : credentials(decision, header, false);
 }
 
 function credentials(
   decision: Extract<Decision, { kind: 'challenge' | 'deny' }>,
-  strategy: Strategy,
+  strategy: HeaderStrategy,
   refused: boolean,
+  scheme: 'basic' | 'bearer' = strategy.schemes.every((s) => s === 'bearer') ? 'bearer' : 'basic',
 ): Decision {
-  const how: Challenge = { kind: 'credentials', proxy: strategy.kind === 'HeaderProxyAuthorization', refused };
+  const proxy = strategy.kind === 'HeaderProxyAuthorization';
+  const how: Challenge = { kind: 'credentials', scheme, proxy, refused };
   return { kind: 'challenge', how, ground: decision.ground };
 }
 

@@ -1,5 +1,6 @@
+import { hasTokenForm, TOKEN_USER } from './core/app-token.ts';
 import { cookieNames } from './core/cookie-names.ts';
-import { parseAuthorization } from './core/credential.ts';
+import { carriesToken, type HeaderCredential, parseAuthorization } from './core/credential.ts';
 import type { Strategy } from './core/endpoint.ts';
 import { type Fault, fault } from './core/fault.ts';
 import type { Candidates } from './core/policy/decide.ts';
@@ -21,6 +22,7 @@ import { known } from './core/target.ts';
 import { pickCookies } from './core/text/cookie.ts';
 import { all, first, type HeaderList, single } from './core/text/header-list.ts';
 import { formatIp } from './core/text/ip.ts';
+import { byToken } from './identify-token.ts';
 
 export interface IdentifyPorts {
   readonly store: SessionStore;
@@ -37,11 +39,17 @@ export interface IdentifyPorts {
 export interface Identity {
   readonly subject: Subject;
   /** The header strategy whose credentials were not accepted; it answers with its own challenge unless somebody else gets in. */
-  readonly refused: HeaderStrategy | undefined;
+  readonly refused: Refusal | undefined;
   /** Throttled or too busy to look: neither yes nor no. */
   readonly fault: Fault | undefined;
   /** The `Authorization` value was Lintel's own and must not reach the app. */
   readonly consumed: boolean;
+}
+
+/** Which strategy refused, and in which scheme the client spoke. */
+export interface Refusal {
+  readonly strategy: HeaderStrategy;
+  readonly scheme: 'basic' | 'bearer';
 }
 
 export type HeaderStrategy = Exclude<Strategy, { kind: 'CookieSession' }>;
@@ -52,6 +60,8 @@ export interface Presented {
   readonly candidates: Candidates;
   /** Legacy endpoint with `auth=basic`: read `Authorization`, and its absence is a refusal. */
   readonly demandsBasic: boolean;
+  /** Every Bearer for this app is Lintel's to judge; one that is no app password is refused, not skipped. */
+  readonly interceptsBearer: boolean;
 }
 
 function signedIn(subject: Subject, consumed: boolean): Identity {
@@ -66,7 +76,13 @@ const NOBODY: Identity = { subject: ANONYMOUS, refused: undefined, fault: undefi
  * table). The only IO of the hot path: one store read by key, one user look-up.
  */
 export function identify(ports: IdentifyPorts, strategies: readonly Strategy[], p: Presented): MaybePromise<Identity> {
-  return tryFrom(ports, strategies, p, 0, NOBODY);
+  return whenReady(tryFrom(ports, strategies, p, 0, NOBODY), (who) => withheld(who, p));
+}
+
+/** None of Lintel's secrets ever reaches an app: an app password that was refused, or not even looked at, stays here too. */
+function withheld(who: Identity, p: Presented): Identity {
+  if (who.consumed || first(p.headers, 'authorization') === undefined) return who;
+  return all(p.headers, 'authorization').some(carriesToken) ? { ...who, consumed: true } : who;
 }
 
 function tryFrom(
@@ -98,22 +114,94 @@ function both(a: Identity, b: Identity): Identity {
 function byHeader(ports: IdentifyPorts, strategy: HeaderStrategy, p: Presented): MaybePromise<Identity> {
   const name = headerOf(strategy, p.demandsBasic);
   const value = single(p.headers, name);
-  const refused: Identity = { ...NOBODY, refused: strategy };
-  if (value.kind === 'repeated') return refused;
+  if (value.kind === 'repeated') return refusedBy(strategy, 'basic');
   const credential = parseAuthorization(value.kind === 'one' ? value.value : '');
   switch (credential.kind) {
     case 'absent':
-      return p.demandsBasic && strategy.kind === 'HeaderLegacy' ? refused : NOBODY;
-    case 'bearer':
-      return NOBODY; // a known scheme; tokens of this kind are not issued here, so it is another party's
+      return p.demandsBasic && strategy.kind === 'HeaderLegacy' ? refusedBy(strategy, 'basic') : NOBODY;
     case 'malformed':
-      return refused;
+      return refusedBy(strategy, 'basic');
+    case 'bearer':
+      return byBearer(ports, strategy, credential, p, name === 'authorization');
     case 'basic':
-      if (!strategy.schemes.includes('basic')) return NOBODY;
-      return byPassword(ports, strategy, credential.username, credential.password, p, name === 'authorization');
+      return byBasic(ports, strategy, credential, p, name === 'authorization');
     default:
       return credential satisfies never;
   }
+}
+
+function refusedBy(strategy: HeaderStrategy, scheme: Refusal['scheme']): Identity {
+  return { ...NOBODY, refused: { strategy, scheme } };
+}
+
+type Presentation<K> = Extract<HeaderCredential, { kind: K }>;
+
+/** A Bearer that is not in the form of an app password is another party's: the app's own, an OAuth client's. */
+function byBearer(
+  ports: IdentifyPorts,
+  strategy: HeaderStrategy,
+  { token }: Presentation<'bearer'>,
+  p: Presented,
+  consumed: boolean,
+): MaybePromise<Identity> {
+  if (!strategy.schemes.includes('bearer')) return NOBODY;
+  if (hasTokenForm(token)) return byAppPassword(ports, strategy, 'bearer', undefined, token, p, consumed);
+  return p.interceptsBearer ? notAToken(ports, strategy, 'bearer', '', p) : NOBODY;
+}
+
+/** What has the form of an app password is one: it never falls through to the password check and its throttle. */
+function byBasic(
+  ports: IdentifyPorts,
+  strategy: HeaderStrategy,
+  { username, password }: Presentation<'basic'>,
+  p: Presented,
+  consumed: boolean,
+): MaybePromise<Identity> {
+  const takesPasswords = strategy.schemes.includes('basic');
+  if (!takesPasswords && !strategy.schemes.includes('app-password')) return NOBODY;
+  if (hasTokenForm(password)) return byAppPassword(ports, strategy, 'basic', username, password, p, consumed);
+  if (!takesPasswords || username === TOKEN_USER) return notAToken(ports, strategy, 'basic', username, p);
+  return byPassword(ports, strategy, username, password, p, consumed);
+}
+
+function byAppPassword(
+  ports: IdentifyPorts,
+  strategy: HeaderStrategy,
+  scheme: Refusal['scheme'],
+  typed: string | undefined,
+  secret: string,
+  p: Presented,
+  consumed: boolean,
+): MaybePromise<Identity> {
+  const app = p.candidates.place?.app.app.name;
+  return whenReady(byToken(ports, { secret, typed, app, client: clientOf(p) }), (outcome) => {
+    switch (outcome.kind) {
+      case 'user':
+        return signedIn({ kind: 'user', user: outcome.user, level: 'one_factor', via: 'token' }, consumed);
+      case 'refused':
+        return refusedBy(strategy, scheme);
+      case 'unavailable':
+        return outcome.what === 'store' ? STORE_DOWN : SOURCE_DOWN;
+      default:
+        return outcome satisfies never;
+    }
+  });
+}
+
+function notAToken(
+  ports: IdentifyPorts,
+  strategy: HeaderStrategy,
+  scheme: Refusal['scheme'],
+  typed: string,
+  p: Presented,
+): Identity {
+  ports.audit.record({ kind: 'sign-in-failed', typed, client: clientOf(p), why: 'not-a-token' });
+  return refusedBy(strategy, scheme);
+}
+
+function clientOf(p: Presented): string {
+  const { client } = p.candidates.target;
+  return known(client) ? formatIp(client) : 'unknown';
 }
 
 function headerOf(strategy: HeaderStrategy, demandsBasic: boolean): 'authorization' | 'proxy-authorization' {
@@ -136,14 +224,13 @@ async function byPassword(
     return signedIn({ kind: 'user', user: checked.value, level: 'one_factor', via: 'basic' }, consumed);
   }
   const why = checked.error;
-  const who = known(client) ? formatIp(client) : 'unknown';
-  ports.audit.record({ kind: 'sign-in-failed', typed: username, client: who, why: why.kind });
+  ports.audit.record({ kind: 'sign-in-failed', typed: username, client: clientOf(p), why: why.kind });
   switch (why.kind) {
     case 'refused':
     case 'throttled': // looks like a wrong password: whoever guesses learns nothing about the account (contract §4.4)
-      return { ...NOBODY, refused: strategy };
+      return refusedBy(strategy, 'basic');
     case 'busy':
-      return { ...NOBODY, refused: strategy, fault: fault('VERIFIER-BUSY', 'Basic sign-in') };
+      return { ...refusedBy(strategy, 'basic'), fault: fault('VERIFIER-BUSY', 'Basic sign-in') };
     case 'unavailable':
       return { ...NOBODY, subject: { kind: 'unavailable', what: 'source' } };
     default:

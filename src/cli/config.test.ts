@@ -87,6 +87,10 @@ throttle:
   max_retries: 3                                     # default
   find_time: 2m                                      # default
   ban_time: 5m                                       # default
+assertion:
+  algorithm: ES256                                   # default
+  lifetime: 60s                                      # default
+  rotate: 30d                                        # default
 upstream_timeout: 60s                                # default
 `,
   );

@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import type { SessionStore } from '../core/ports.ts';
 import { systemClock } from '../ops/clock.ts';
+import { randomKey } from '../ops/secrets.ts';
 import { controlPaths, openControl } from '../server/control-path.ts';
 import { MemoryStore } from '../stores/memory.ts';
 import { SqliteStore } from '../stores/sqlite.ts';
@@ -81,7 +82,7 @@ function fill(store: SessionStore): void {
 for (const kind of ['memory', 'sqlite'] as const) {
   const opened = async (t: TestContext) => {
     const at = desk(t, kind === 'memory' ? 'memory:' : 'sqlite:./lintel.db');
-    const store = kind === 'memory' ? new MemoryStore() : new SqliteStore(join(at.dir, 'lintel.db'));
+    const store = kind === 'memory' ? new MemoryStore() : new SqliteStore(join(at.dir, 'lintel.db'), randomKey);
     t.after(() => store.close());
     fill(store);
     if (kind === 'sqlite') return { at, store };

@@ -10,6 +10,7 @@ import type { SessionFilter, SessionStore, SessionSummary } from '../core/ports.
 import { isAlive } from '../core/session.ts';
 import { isWithin, parseAuthority } from '../core/text/host.ts';
 import { systemClock } from '../ops/clock.ts';
+import { randomKey } from '../ops/secrets.ts';
 import { controlClient } from '../server/control-client.ts';
 import { controlPaths, findControl } from '../server/control-path.ts';
 import { openStore } from '../stores/table.ts';
@@ -100,7 +101,7 @@ async function withStore(
     if (settings.storage.kind === 'memory') return await work(await running(files, io));
     // Opening would make the file, perhaps for another account than the server's.
     if (!existsSync(settings.storage.path)) return await work({ list: () => [], revoke: () => 0 });
-    const store = await openStore(settings.storage);
+    const store = await openStore(settings.storage, randomKey);
     try {
       return await work(store);
     } finally {

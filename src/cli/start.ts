@@ -1,5 +1,7 @@
 import type { Settings } from '../config/settings.ts';
+import type { AssertionSigner } from '../core/assertion.ts';
 import type { SessionStore, UserSource } from '../core/ports.ts';
+import { createAssertionSigner } from '../ops/assertion-signer.ts';
 import { createAudit } from '../ops/audit.ts';
 import { systemClock } from '../ops/clock.ts';
 import { createLog, type Log } from '../ops/log.ts';
@@ -49,7 +51,7 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   const log = options.log ?? createLog(settings.log.level, logFormat(settings.log.format));
   const metrics = createMetrics();
   const audit = createAudit(log, metrics);
-  const store = await openStore(settings.storage);
+  const store = await openChecked(settings.storage);
   const { users } = options;
   const clock = systemClock;
   const verifier = openVerifier({
@@ -63,7 +65,9 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   let current = settings;
   let house: House;
   let forwarder: Forwarder | undefined;
-  const portalDeps = { ...gate, times: () => current.session, policy: () => house.policy };
+  const signer = signerOf(settings, store, log);
+  const jwks = () => signer.jwks(clock.now());
+  const portalDeps = { ...gate, times: () => current.session, policy: () => house.policy, jwks };
   const rooms: Rooms = {
     gate,
     clock,
@@ -126,6 +130,24 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   }
 }
 
+function signerOf({ assertion }: Settings, store: SessionStore, log: Log): AssertionSigner {
+  const failed = (error: unknown) =>
+    log.write('warn', 'keys of assertions could not be prepared', { detail: String(error) });
+  return createAssertionSigner({ ...assertion, store, failed });
+}
+
+/** Keys that cannot be opened stop the start: found at the first sign-in, they would be found by people. */
+async function openChecked(storage: Settings['storage']): Promise<SessionStore> {
+  const store = await openStore(storage, randomKey);
+  try {
+    await store.checkInstallationKeys();
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
 /** Made at the first call, so that a part that nobody asks for costs neither time nor memory. */
 function lazy<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
@@ -150,6 +172,7 @@ const RESTART_KEYS = [
   ['throttle', 'throttle'],
   ['upstreamTimeoutMs', 'upstream_timeout'],
   ['basicCacheMs', 'basic_cache'],
+  ['assertion', 'assertion'],
 ] as const;
 
 function restartKeys(atStart: Settings, next: Settings): string[] {

@@ -2,6 +2,7 @@ import type { TrustedProxies } from '../core/peer.ts';
 import type { Outcome, Rule } from '../core/policy/rule.ts';
 import { type Network, parseNetwork } from '../core/text/ip.ts';
 import { readApps } from './apps.ts';
+import { readAssertion } from './assertion.ts';
 import { readDomains, readPortal } from './domains.ts';
 import { parseDuration } from './duration.ts';
 import { readCache, readEndpoints } from './endpoints.ts';
@@ -38,6 +39,7 @@ export function build(raw: Raw, scope: Scope): Settings {
       findTimeMs: duration(raw.throttle?.find_time ?? '2m', ['throttle', 'find_time'], scope),
       banTimeMs: duration(raw.throttle?.ban_time ?? '5m', ['throttle', 'ban_time'], scope),
     },
+    assertion: readAssertion(raw.assertion ?? {}, scope),
     upstreamTimeoutMs: duration(raw.upstream_timeout ?? '60s', ['upstream_timeout'], scope),
     watch: [],
   };

@@ -15,5 +15,6 @@ export const DEFAULTS: Raw = {
   log: { level: 'info', format: 'auto' },
   basic_cache: '60s',
   throttle: { max_retries: 3, find_time: '2m', ban_time: '5m' },
+  assertion: { algorithm: 'ES256', lifetime: '60s', rotate: '30d' },
   upstream_timeout: '60s',
 };

@@ -66,7 +66,8 @@ function readStrategy(raw: RawStrategy, at: Path, basicCacheMs: number, scope: S
   const schemes: Scheme[] = [];
   for (const [text, path] of listed(raw.schemes, [...at, 'schemes'])) {
     const scheme = text.toLowerCase();
-    if (scheme === 'basic' || scheme === 'bearer') schemes.push(scheme);
+    const known = SCHEMES.find((s) => s === scheme);
+    if (known !== undefined) schemes.push(known);
     else unknownScheme(text, path, scope);
   }
   const lifespan = raw.scheme_basic_cache_lifespan;
@@ -76,9 +77,12 @@ function readStrategy(raw: RawStrategy, at: Path, basicCacheMs: number, scope: S
 }
 
 function unknownScheme(text: string, path: Path, scope: Scope): void {
-  const near = suggest(text, ['basic', 'bearer']);
-  scope.error(path, `${text} is not a scheme.`, near === undefined ? 'Known: basic, bearer.' : `Did you mean ${near}?`);
+  const near = suggest(text, SCHEMES);
+  const known = `Known: ${SCHEMES.join(', ')}.`;
+  scope.error(path, `${text} is not a scheme.`, near === undefined ? known : `Did you mean ${near}?`);
 }
+
+const SCHEMES: readonly Scheme[] = ['basic', 'app-password', 'bearer'];
 
 /** How long Basic passwords are remembered, capped; off and 0 are none. */
 export function readCache(value: string | number | false, path: Path, scope: Scope): number {

@@ -158,7 +158,7 @@ const strategy = z.strictObject({
     'HeaderAuthRequestProxyAuthorization',
     'HeaderLegacy',
   ]),
-  schemes: words('a scheme or a list of schemes', 'basic, bearer.').optional(),
+  schemes: words('a scheme or a list of schemes', 'basic, app-password, bearer.').optional(),
   scheme_basic_cache_lifespan: duration('How long an accepted Basic password is remembered in memory.').optional(),
 });
 
@@ -263,6 +263,17 @@ export const configuration = z
         ban_time: duration('How long the wait is.').optional(),
       })
       .meta({ title: 'a map with max_retries, find_time and ban_time' })
+      .optional(),
+    assertion: z
+      .strictObject({
+        algorithm: z.enum(['ES256', 'EdDSA']).meta({ description: 'How assertions are signed.' }).optional(),
+        lifetime: duration('How long an assertion is valid, from 10s to 10m.').optional(),
+        rotate: duration('How long one key signs, at least 1h.').optional(),
+      })
+      .meta({
+        title: 'a map with algorithm, lifetime and rotate',
+        description: 'The signed assertion that apps may verify.',
+      })
       .optional(),
     upstream_timeout: duration('How long an upstream may stay silent.').optional(),
   })

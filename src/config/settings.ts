@@ -1,4 +1,5 @@
 import type { App } from '../core/app.ts';
+import type { AssertionAlgorithm } from '../core/assertion.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import type { TrustedProxies } from '../core/peer.ts';
 import type { Outcome, Place, Rule } from '../core/policy/rule.ts';
@@ -34,6 +35,7 @@ export interface Settings {
   /** How long the default endpoints remember an accepted Basic password in memory; 0: not at all. */
   readonly basicCacheMs: number;
   readonly throttle: ThrottleSettings;
+  readonly assertion: AssertionSettings;
   /** How long an upstream may take to begin its answer, and to be silent within it. */
   readonly upstreamTimeoutMs: number;
   /** The files this came from, `${file:…}` and TLS material included. The users file is watched by its source. */
@@ -124,4 +126,12 @@ export interface ThrottleSettings {
   readonly maxRetries: number;
   readonly findTimeMs: number;
   readonly banTimeMs: number;
+}
+
+/** The signed assertion that apps may verify (core/assertion.ts). */
+export interface AssertionSettings {
+  readonly algorithm: AssertionAlgorithm;
+  readonly lifetimeMs: number;
+  /** How long one key signs; at least an hour, so always more than two lifetimes. */
+  readonly rotateMs: number;
 }

@@ -32,9 +32,17 @@ const PREFIX = 'lintel_';
 /** app-password = "lintel_" 43( ALPHA / DIGIT / "-" / "_" ): 256 bits in base64url without padding (RFC 4648 §5). */
 const FORM = /^lintel_[A-Za-z0-9_-]{43}$/;
 
+/** The user name of Basic that says: the password is a token, whoever's it is (contract authentik.md §8). */
+export const TOKEN_USER = 'goauthentik.io/token';
+
 /** True for text that has the form of an app password; nothing else is ever looked up as one. */
 export function hasTokenForm(text: string): boolean {
   return text.length === PREFIX.length + 43 && FORM.test(text);
+}
+
+/** True when such text stands anywhere in this one. */
+export function holdsToken(text: string): boolean {
+  return text.includes(PREFIX) && /lintel_[A-Za-z0-9_-]{43}/.test(text);
 }
 
 /** The secret that its owner is shown once, from 256 fresh random bits. Never stored, never logged. */

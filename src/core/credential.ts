@@ -1,3 +1,4 @@
+import { holdsToken } from './app-token.ts';
 import { decodeUtf8 } from './text/utf8.ts';
 
 /**
@@ -9,12 +10,11 @@ import { decodeUtf8 } from './text/utf8.ts';
 export type HeaderCredential =
   | { readonly kind: 'absent' }
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
-  | { readonly kind: 'bearer' }
+  | { readonly kind: 'bearer'; readonly token: string }
   | { readonly kind: 'malformed' };
 
 const ABSENT: HeaderCredential = { kind: 'absent' };
 const MALFORMED: HeaderCredential = { kind: 'malformed' };
-const BEARER: HeaderCredential = { kind: 'bearer' };
 
 /** An empty value counts as absent. Unknown schemes, bad base64, no colon, empty name or password are malformed. */
 export function parseAuthorization(value: string): HeaderCredential {
@@ -24,8 +24,20 @@ export function parseAuthorization(value: string): HeaderCredential {
   if (space < 0) return MALFORMED;
   const scheme = text.slice(0, space).toLowerCase();
   const rest = text.slice(space + 1).trim();
-  if (scheme === 'bearer') return /^[A-Za-z0-9\-._~+/]+=*$/.test(rest) ? BEARER : MALFORMED;
+  if (scheme === 'bearer') {
+    return /^[A-Za-z0-9\-._~+/]+=*$/.test(rest) ? { kind: 'bearer', token: rest } : MALFORMED;
+  }
   return scheme === 'basic' ? parseUserPass(rest) : MALFORMED;
+}
+
+/**
+ * True when an `Authorization` value has an app password anywhere in it, however malformed the rest: as a Bearer, as
+ * either half of Basic, or beside a scheme that nobody knows. Such a value is Lintel's and no app may see it.
+ */
+export function carriesToken(value: string): boolean {
+  if (holdsToken(value)) return true;
+  const bytes = /^\s*basic\s/i.test(value) ? decodeBase64(value.trim().slice(6).trim()) : undefined;
+  return bytes !== undefined && holdsToken(decodeUtf8(bytes) ?? '');
 }
 
 function parseUserPass(base64: string): HeaderCredential {

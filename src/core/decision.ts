@@ -20,7 +20,12 @@ export type Decision =
 export type Challenge =
   | { readonly kind: 'sign-in'; readonly level: Level }
   | { readonly kind: 'step-up' }
-  | { readonly kind: 'credentials'; readonly proxy: boolean; readonly refused: boolean };
+  | {
+      readonly kind: 'credentials';
+      readonly scheme: 'basic' | 'bearer';
+      readonly proxy: boolean;
+      readonly refused: boolean;
+    };
 
 export type DenyReason =
   | { readonly kind: 'rule' }

@@ -24,14 +24,20 @@ export type Strategy =
       readonly basicCacheMs: number;
     };
 
-export type Scheme = 'basic' | 'bearer';
+/**
+ * basic         name and account password, or an app password in its place
+ * app-password  Basic with an app password; account passwords are refused (what authentik's endpoints do)
+ * bearer        an app password as Bearer; one that is not in its form is another party's and is skipped, unless the
+ *               app's Bearers are all Lintel's (`Presented.interceptsBearer`)
+ */
+export type Scheme = 'basic' | 'app-password' | 'bearer';
 
 const COOKIE: Strategy = { kind: 'CookieSession' };
 
 /** The four endpoints of Authelia with their default strategies; an own `endpoints:` map replaces them all. */
 export function defaultEndpoints(basicCacheMs: number): readonly Endpoint[] {
-  const basic = { schemes: ['basic'], basicCacheMs } as const;
-  const modern: readonly Strategy[] = [{ kind: 'HeaderAuthorization', ...basic }, COOKIE];
+  const header = { schemes: ['basic', 'bearer'], basicCacheMs } as const;
+  const modern: readonly Strategy[] = [{ kind: 'HeaderAuthorization', ...header }, COOKIE];
   return [
     { name: 'forward-auth', path: '/api/authz/forward-auth', implementation: 'ForwardAuth', strategies: modern },
     { name: 'auth-request', path: '/api/authz/auth-request', implementation: 'AuthRequest', strategies: modern },
@@ -40,7 +46,7 @@ export function defaultEndpoints(basicCacheMs: number): readonly Endpoint[] {
       name: 'legacy',
       path: '/api/verify',
       implementation: 'Legacy',
-      strategies: [{ kind: 'HeaderLegacy', ...basic }, COOKIE],
+      strategies: [{ kind: 'HeaderLegacy', ...header }, COOKIE],
     },
   ];
 }

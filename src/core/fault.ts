@@ -131,7 +131,7 @@ export const FAULTS = {
   'CREDENTIALS-REFUSED': {
     status: 401,
     says: 'The credentials were not accepted.',
-    fix: 'Check name and password; write them as HTTP Basic.',
+    fix: 'Check name and password; write them as HTTP Basic. An app password may be revoked, past its end, or for other apps.',
   },
   'STORE-UNAVAILABLE': {
     status: 503,

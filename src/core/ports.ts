@@ -53,8 +53,15 @@ export interface SessionStore extends TokenStore {
   revoke(filter: SessionFilter): MaybePromise<number>;
   /** Removes sessions that are over at `now`, hand-over codes and tokens past their end; at most `limit` a call. */
   sweep(now: number, limit: number): MaybePromise<number>;
-  /** A key of this installation, made on first use with `make` and the same for every process on this store. */
+  /**
+   * A key of this installation, made on first use with `make` (16 bytes at least) and the same for every process on
+   * this store. At rest it is encrypted; one that cannot be decrypted throws and is never replaced.
+   */
   installationKey(name: string, make: () => Uint8Array): MaybePromise<Uint8Array>;
+  /** Throws when there are keys and none of them can be opened; writes nothing. */
+  checkInstallationKeys(): MaybePromise<void>;
+  /** Removes the keys whose names are at or after `from` and before `before`, by code units. Returns how many. */
+  forgetInstallationKeys(from: string, before: string): MaybePromise<number>;
   /** Throws when the store cannot be read. */
   ping(): MaybePromise<void>;
   close(): MaybePromise<void>;
@@ -150,6 +157,16 @@ export interface AuditSink {
   record(event: AuditEvent): void;
 }
 
+/** Why an app password was refused; to whoever presented it all are one answer. */
+export type TokenFailure =
+  | 'token-unknown'
+  | 'token-expired'
+  | 'token-other-app'
+  | 'token-other-user'
+  | 'token-no-account'
+  /** An account password, or a foreign Bearer, where only app passwords count. */
+  | 'not-a-token';
+
 export type AuditEvent =
   | {
       readonly kind: 'decision';
@@ -165,7 +182,18 @@ export type AuditEvent =
       readonly kind: 'sign-in-failed';
       readonly typed: string;
       readonly client: string;
-      readonly why: PasswordFailure['kind'] | 'store';
+      readonly why: PasswordFailure['kind'] | TokenFailure | 'store';
+      /** Public id of the app password that was refused. */
+      readonly token?: string | undefined;
+    }
+  /** An app password came, went, or was used for the first time. */
+  | {
+      readonly kind: 'token';
+      readonly what: 'added' | 'revoked' | 'first-use';
+      readonly user: string;
+      readonly token: string;
+      readonly label: string;
+      readonly client: string;
     }
   | { readonly kind: 'sign-out'; readonly user: string; readonly client: string; readonly sessions: number }
   | { readonly kind: 'fault'; readonly fault: Fault; readonly where: string; readonly peer: string }

@@ -15,7 +15,6 @@ export interface AnswerStyle {
 
 const NO_STORE = ['Cache-Control', 'no-store'] as const;
 const PLAIN = ['Content-Type', 'text/plain; charset=utf-8', ...NO_STORE] as const;
-const REALM = 'Basic realm="Authorization Required"';
 const PAGE_HEADERS = [
   'X-Content-Type-Options',
   'nosniff',
@@ -79,11 +78,23 @@ function allow(identity: readonly string[], authorization: string): Reply {
 function challenged(how: Challenge, r: Rendering, style: AnswerStyle): Reply {
   if (how.kind === 'credentials') {
     const [status, name] = how.proxy ? ([407, 'Proxy-Authenticate'] as const) : ([401, 'WWW-Authenticate'] as const);
-    return plain(status, how.refused ? 'CREDENTIALS-REFUSED' : 'SIGN-IN-NEEDED', [name, REALM]);
+    return plain(status, how.refused ? 'CREDENTIALS-REFUSED' : 'SIGN-IN-NEEDED', [name, authenticate(how)]);
   }
   if (r.location === undefined) return plain(401, 'SIGN-IN-NEEDED', []);
   const browser = isBrowser(r.wire.headers);
   return redirect(style.only401And403 || !browser ? 401 : redirectStatus(r), r.location, r);
+}
+
+/** The value of `WWW-Authenticate`: RFC 7617 §2, RFC 6750 §3. */
+export function authenticate(how: Extract<Challenge, { kind: 'credentials' }>): string {
+  switch (how.scheme) {
+    case 'basic':
+      return 'Basic realm="Authorization Required"';
+    case 'bearer':
+      return how.refused ? 'Bearer error="invalid_token"' : 'Bearer realm="Authorization Required"';
+    default:
+      return how.scheme satisfies never;
+  }
 }
 
 /** 302 keeps the method of safe requests; after anything else the browser must come back with GET (RFC 9110 §15.4). */

@@ -7,13 +7,14 @@ import { canonicalTarget, quoteAddress, type Target, type Unknown } from '../cor
 import { single } from '../core/text/header-list.ts';
 import type { Ip } from '../core/text/ip.ts';
 import type { Reply, Wire } from '../core/wire.ts';
+import { authenticate } from './answer.ts';
 import { isBrowser } from './negotiate.ts';
 import { errorReply } from './page.ts';
 import { connectionScheme, forwardedOr } from './read.ts';
 
-/** What the proxy face looks at: the app's session cookie, else Basic. */
+/** What the proxy face looks at: Basic and app passwords, then the app's session cookie. */
 export function directStrategies(basicCacheMs: number): readonly Strategy[] {
-  return [{ kind: 'HeaderAuthorization', schemes: ['basic'], basicCacheMs }, { kind: 'CookieSession' }];
+  return [{ kind: 'HeaderAuthorization', schemes: ['basic', 'bearer'], basicCacheMs }, { kind: 'CookieSession' }];
 }
 
 /**
@@ -68,9 +69,13 @@ function denied(d: Extract<Decision, { kind: 'deny' }>, wire: Wire): Reply {
 }
 
 function challenged(d: Extract<Decision, { kind: 'challenge' }>, wire: Wire, location: string | undefined): Reply {
-  const basic = ['WWW-Authenticate', 'Basic realm="Authorization Required"'];
   if (d.how.kind === 'credentials') {
-    return errorReply(wire, d.how.refused ? 'CREDENTIALS-REFUSED' : 'SIGN-IN-NEEDED', basic, 401);
+    return errorReply(
+      wire,
+      d.how.refused ? 'CREDENTIALS-REFUSED' : 'SIGN-IN-NEEDED',
+      ['WWW-Authenticate', authenticate(d.how)],
+      401,
+    );
   }
   if (location === undefined) return errorReply(wire, 'SIGN-IN-NEEDED', [], 401);
   if (!isBrowser(wire.headers)) return errorReply(wire, 'SIGN-IN-NEEDED', ['Location', location], 401);

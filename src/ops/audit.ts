@@ -35,6 +35,9 @@ function count(event: AuditEvent, metrics: Metrics): void {
     case 'sign-out':
       metrics.signedOut();
       break;
+    case 'token':
+      metrics.appPassword(event.what);
+      break;
     case 'fault':
       metrics.faulted(event.fault.id);
       break;
@@ -56,6 +59,7 @@ function levelOf(event: AuditEvent): Level {
     case 'sign-in':
     case 'sign-in-failed':
     case 'sign-out':
+    case 'token':
       return 'info';
     default:
       return event satisfies never;
@@ -63,7 +67,8 @@ function levelOf(event: AuditEvent): Level {
 }
 
 function messageOf(event: AuditEvent): string {
-  return event.kind === 'decision' ? event.decision.kind : event.kind;
+  if (event.kind === 'decision') return event.decision.kind;
+  return event.kind === 'token' ? `app-password-${event.what}` : event.kind;
 }
 
 function fieldsOf(event: AuditEvent): Record<string, unknown> {
@@ -73,7 +78,9 @@ function fieldsOf(event: AuditEvent): Record<string, unknown> {
     case 'sign-in':
       return { user: event.user, client: event.client, session: event.sessionId };
     case 'sign-in-failed':
-      return { typed: event.typed.slice(0, 3), client: event.client, why: event.why };
+      return { typed: event.typed.slice(0, 3), client: event.client, why: event.why, token: event.token };
+    case 'token':
+      return { user: event.user, token: event.token, label: event.label, client: event.client };
     case 'sign-out':
       return { user: event.user, client: event.client, sessions: event.sessions };
     case 'fault':

@@ -8,6 +8,7 @@ export interface Metrics {
   decided(dialect: string, outcome: string, durationMs: number): void;
   signedIn(result: string): void;
   signedOut(): void;
+  appPassword(event: string): void;
   faulted(id: string): void;
   touchFailed(): void;
   /** Prometheus text format 0.0.4. */
@@ -20,11 +21,12 @@ const BOUNDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25,
 export function createMetrics(): Metrics {
   const decisions = new Counts();
   const signIns = new Counts();
+  const appPasswords = new Counts();
   const faults = new Counts();
   const plain = { signOuts: 0, touchFailures: 0, durationSum: 0, durationCount: 0 };
   const buckets = new Array<number>(BOUNDS.length).fill(0);
   let registry: Promise<Registry> | undefined;
-  const read = (): Snapshot => ({ decisions, signIns, faults, buckets, ...plain });
+  const read = (): Snapshot => ({ decisions, signIns, appPasswords, faults, buckets, ...plain });
   return {
     decided(dialect, outcome, durationMs) {
       decisions.add(dialect, outcome);
@@ -36,6 +38,7 @@ export function createMetrics(): Metrics {
     },
     signedIn: (result) => signIns.add(result, ''),
     signedOut: () => void plain.signOuts++,
+    appPassword: (event) => appPasswords.add(event, ''),
     faulted: (id) => faults.add(id, ''),
     touchFailed: () => void plain.touchFailures++,
     async exposition() {
@@ -67,6 +70,7 @@ class Counts {
 interface Snapshot {
   readonly decisions: Counts;
   readonly signIns: Counts;
+  readonly appPasswords: Counts;
   readonly faults: Counts;
   readonly buckets: readonly number[];
   readonly signOuts: number;
@@ -95,6 +99,9 @@ async function buildRegistry(read: () => Snapshot): Promise<Registry> {
   });
   counter('lintel_sign_ins_total', 'Sign-in attempts by result.', ['result'], function* (s) {
     for (const [result, , n] of s.signIns.entries()) yield [{ result }, n];
+  });
+  counter('lintel_app_passwords_total', 'App passwords added, revoked and used first.', ['event'], function* (s) {
+    for (const [event, , n] of s.appPasswords.entries()) yield [{ event }, n];
   });
   counter('lintel_faults_total', 'Faults by error id.', ['id'], function* (s) {
     for (const [id, , n] of s.faults.entries()) yield [{ id }, n];

@@ -1,7 +1,16 @@
 import type { App } from '../core/app.ts';
 import type { Fault } from '../core/fault.ts';
 import type { Policy } from '../core/policy/compile.ts';
-import type { AuditSink, Clock, ParseUrl, PasswordVerifier, Secrets, SessionStore, UserSource } from '../core/ports.ts';
+import type {
+  AuditSink,
+  Clock,
+  MaybePromise,
+  ParseUrl,
+  PasswordVerifier,
+  Secrets,
+  SessionStore,
+  UserSource,
+} from '../core/ports.ts';
 import type { Result } from '../core/result.ts';
 import type { Unknown } from '../core/target.ts';
 import type { Ip } from '../core/text/ip.ts';
@@ -26,6 +35,8 @@ export interface PortalDeps {
   readonly parseUrl: ParseUrl;
   times(): SessionTimes;
   policy(): Policy;
+  /** The public keys of assertions as the JSON of a JWK Set; throws or rejects while there are none. */
+  jwks(): MaybePromise<string>;
 }
 
 /** One portal: the main one, or that of a `domains:` entry. */

@@ -9,6 +9,7 @@ import type { DoorRequest, PortalDeps } from './deps.ts';
 import { doorPresence, isSecureOrigin, portalOf } from './door-presence.ts';
 import { faultSheet, type Link } from './fault-pages.ts';
 import { callback, start } from './hand-over.ts';
+import { JWKS_PATH, jwksReply } from './jwks.ts';
 import { layout, type Sheet } from './layout.ts';
 import { signOutSheet } from './pages.ts';
 import { cookieHeaders, errorHeader, faultJson, type Headers, json, page, redirect } from './replies.ts';
@@ -44,6 +45,7 @@ export function createDoor(deps: PortalDeps): Door {
   return {
     async handle(r) {
       if (r.path.startsWith(ASSETS)) return assetReply(r.path.slice(ASSETS.length)) ?? faultJson('NOT-FOUND');
+      if (r.path === JWKS_PATH) return jwksReply(deps, r.wire, (f) => note(deps, r, f));
       const made = await seal();
       return made.ok ? route({ deps, seal: made.value, r }) : refuse(deps, r, made.error);
     },
@@ -114,9 +116,13 @@ function show(status: number, sheet: Sheet, more: Headers = [], formTargets: rea
 }
 
 function refuse(deps: PortalDeps, r: DoorRequest, f: Fault, more: Headers = []): Reply {
-  deps.audit.record({ kind: 'fault', fault: f, where: `door ${r.path}`, peer: describePeer(r.wire.peer) });
+  note(deps, r, f);
   if (wantsJson(r.wire)) return faultJson(f.id, more);
   return doorFault(f, { href: '/', text: `Open ${r.app.title}` }, more);
+}
+
+function note(deps: PortalDeps, r: DoorRequest, f: Fault): void {
+  deps.audit.record({ kind: 'fault', fault: f, where: `door ${r.path}`, peer: describePeer(r.wire.peer) });
 }
 
 /** The page of a fault on the host of an app, for the door and for what else answers there in Lintel's name. */

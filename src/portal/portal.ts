@@ -4,12 +4,13 @@ import { api } from './api.ts';
 import { assetReply } from './assets.ts';
 import type { PortalDeps, PortalRequest } from './deps.ts';
 import { type Exits, faultSheet, isFaultId } from './fault-pages.ts';
+import { JWKS_PATH, jwksReply } from './jwks.ts';
 import { helpSheet } from './pages.ts';
 import { faultJson } from './replies.ts';
 import { sealOf } from './sealed.ts';
 import { arrival, submit } from './sign-in.ts';
 import { askSignOut, doSignOut, signedOut } from './sign-out.ts';
-import { at, HOME, homeward, placeName, refuse, show, type Visit } from './visit.ts';
+import { at, HOME, homeward, note, placeName, refuse, show, type Visit } from './visit.ts';
 
 export interface Portal {
   /** Answers every request whose host is a portal's. Throws only for bugs. */
@@ -33,6 +34,7 @@ export function createPortal(deps: PortalDeps): Portal {
     async handle(r) {
       if (r.path === '/api/health') return api({ deps, r, seal: NO_SEAL });
       if (r.path.startsWith('/assets/')) return asset(r);
+      if (r.path === JWKS_PATH) return jwksReply(deps, r.wire, (f) => note({ deps, r, seal: NO_SEAL }, f));
       const made = await seal();
       if (!made.ok) return refuse({ deps, r, seal: NO_SEAL }, made.error);
       return route({ deps, r, seal: made.value });

@@ -139,6 +139,17 @@ export class MemoryStore implements SessionStore {
     return this.#tokens.revoke(filter);
   }
 
+  checkInstallationKeys(): void {
+    this.ping();
+  }
+
+  forgetInstallationKeys(from: string, before: string): number {
+    this.ping();
+    const names = [...this.#installationKeys.keys()].filter((name) => from <= name && name < before);
+    for (const name of names) this.#installationKeys.delete(name);
+    return names.length;
+  }
+
   ping(): void {
     if (this.#closed) throw new Error('The memory store is closed.');
   }

@@ -10,7 +10,7 @@ const APPLICATION_ID = 0x4c6e746c;
 
 /** What is wrong with the database file, in words for the operator; `cause` is SQLite's own error. */
 export class SqliteStoreError extends Error {
-  override readonly name = 'SqliteStoreError';
+  override readonly name: string = 'SqliteStoreError';
 }
 
 export interface Connections {
@@ -59,7 +59,7 @@ function createPrivately(path: string): void {
 function connect(path: string, synchronous: 'FULL' | 'NORMAL', cacheKiB: number): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: 5_000, defensive: true, enableForeignKeyConstraints: true });
   db.exec(`PRAGMA trusted_schema = OFF; PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -${cacheKiB};
-    PRAGMA journal_size_limit = 16777216`);
+    PRAGMA journal_size_limit = 16777216; PRAGMA secure_delete = FAST`);
   return db;
 }
 
@@ -165,6 +165,6 @@ export function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
-function messageOf(error: unknown): string {
+export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

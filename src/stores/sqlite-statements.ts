@@ -39,7 +39,10 @@ export function prepareAll(main: DatabaseSync, relaxed: DatabaseSync) {
     ),
     takeHandOver: durable('DELETE FROM hand_overs WHERE code = ? RETURNING origin, nonce, session, expires_at'),
     key: durable('SELECT value FROM installation_keys WHERE name = ?'),
-    addKey: durable('INSERT OR IGNORE INTO installation_keys (name, value) VALUES (?, ?)'),
+    keys: durable('SELECT name, value FROM installation_keys'),
+    putKey: durable('INSERT OR REPLACE INTO installation_keys (name, value) VALUES (?, ?)'),
+    keysBetween: durable('SELECT name FROM installation_keys WHERE name >= ? AND name < ? LIMIT 1'),
+    forgetKeys: durable('DELETE FROM installation_keys WHERE name >= ? AND name < ?'),
     touch: soon('UPDATE sessions SET seen_at = ? WHERE id = ? AND seen_at < ?'),
     sweepSessions: soon(`DELETE FROM sessions WHERE n IN (${OVER})`),
     sweepHandOvers: soon(

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { SessionStore } from '../core/ports.ts';
+import { randomKey } from '../ops/secrets.ts';
 import { MemoryStore } from './memory.ts';
 import { SqliteStore } from './sqlite.ts';
 import { appSecret, keyOf, portalSecret, sessionOf } from './store.contract.ts';
@@ -28,10 +29,10 @@ try {
 
 function measureSqlite(count: number): void {
   for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
-  new SqliteStore(path).close();
+  new SqliteStore(path, randomKey).close();
   const raw = new DatabaseSync(path);
   raw.exec('PRAGMA synchronous = OFF');
-  const store = new SqliteStore(path);
+  const store = new SqliteStore(path, randomKey);
   fillFast(raw, count);
   const before = [statSync(path).mtimeMs, statSync(`${path}-wal`).mtimeMs, dataVersion(raw)];
   report('sqlite', count, store);

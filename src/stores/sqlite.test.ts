@@ -17,12 +17,17 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
+import { randomKey } from '../ops/secrets.ts';
 import { SqliteStore } from './sqlite.ts';
 import { MIGRATIONS } from './sqlite-schema.ts';
 import { FIND, OVER } from './sqlite-statements.ts';
 import { FIND_TOKEN, TOKENS_OVER } from './sqlite-tokens.ts';
 import { appSecret, keyOf, ORIGIN, portalSecret, sessionOf, storeContract, T0 } from './store.contract.ts';
 import { tokenOf } from './token.contract.ts';
+
+/** The first lines of a program of its own. */
+const IMPORTS = `const { SqliteStore } = await import(${JSON.stringify(join(import.meta.dirname, 'sqlite.ts'))});
+    const { randomKey } = await import(${JSON.stringify(join(import.meta.dirname, '../ops/secrets.ts'))});`;
 
 function directory(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), 'lintel-store-'));
@@ -31,7 +36,7 @@ function directory(t: TestContext): string {
 }
 
 function opened(t: TestContext, path: string): SqliteStore {
-  const store = new SqliteStore(path);
+  const store = new SqliteStore(path, randomKey);
   t.after(() => store.close());
   return store;
 }
@@ -40,7 +45,7 @@ storeContract('sqlite', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'lintel-store-'));
   const all: SqliteStore[] = [];
   const open = async () => {
-    const store = new SqliteStore(join(dir, 'lintel.db'));
+    const store = new SqliteStore(join(dir, 'lintel.db'), randomKey);
     all.push(store);
     return store;
   };
@@ -66,7 +71,7 @@ test('makes file and directory for the owner alone', (t) => {
 
 test('keeps sessions over a close and leaves one file', (t) => {
   const path = join(directory(t), 'lintel.db');
-  const first = new SqliteStore(path);
+  const first = new SqliteStore(path, randomKey);
   first.open(sessionOf('s1'), [portalSecret('p')]);
   first.close();
   assert.equal(existsSync(`${path}-wal`), false);
@@ -193,8 +198,8 @@ test('another process revokes, and the next find knows', async (t) => {
   const store = opened(t, path);
   store.open(sessionOf('s1'), [portalSecret('p')]);
   assert.equal(store.find(keyOf('p'))?.session.id, 's1');
-  const script = `const { SqliteStore } = await import(${JSON.stringify(join(import.meta.dirname, 'sqlite.ts'))});
-    const store = new SqliteStore(${JSON.stringify(path)});
+  const script = `${IMPORTS}
+    const store = new SqliteStore(${JSON.stringify(path)}, randomKey);
     process.stdout.write(String(await store.revoke({ kind: 'all' })));
     process.stdin.once('data', () => store.close()); `;
   const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', script]);
@@ -225,10 +230,10 @@ test('while another process writes, find answers, sign-in waits its turn, touch 
 
 test('processes that start at once on no file at all agree', async (t) => {
   const path = join(directory(t), 'lintel.db');
-  const script = `const { SqliteStore } = await import(${JSON.stringify(join(import.meta.dirname, 'sqlite.ts'))});
-    const store = new SqliteStore(${JSON.stringify(path)});
-    const key = await store.installationKey('k', () => new Uint8Array([process.pid & 255]));
-    process.stdout.write(String(key)); store.close();`;
+  const script = `${IMPORTS}
+    const store = new SqliteStore(${JSON.stringify(path)}, randomKey);
+    const key = await store.installationKey('k', () => randomKey(32));
+    process.stdout.write(Buffer.from(key).toString('hex')); store.close();`;
   const keys = await Promise.all(
     Array.from({ length: 4 }, async () => {
       const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', script]);
@@ -236,7 +241,7 @@ test('processes that start at once on no file at all agree', async (t) => {
       return Buffer.concat(out).toString() || Buffer.concat(err).toString();
     }),
   );
-  assert.match(keys[0]!, /^\d+$/);
+  assert.match(keys[0]!, /^[0-9a-f]{64}$/);
   assert.deepEqual(new Set(keys).size, 1, keys.join('\n'));
 });
 
@@ -244,32 +249,32 @@ test('what cannot be opened is named, with what to do', (t) => {
   const dir = directory(t);
   const text = join(dir, 'notes.txt');
   writeFileSync(text, 'These are not the tables you are looking for. '.repeat(99));
-  assert.throws(() => new SqliteStore(text), /notes\.txt is not a SQLite database: name another file/);
+  assert.throws(() => new SqliteStore(text, randomKey), /notes\.txt is not a SQLite database: name another file/);
   assert.throws(
-    () => new SqliteStore(join(text, 'lintel.db')),
+    () => new SqliteStore(join(text, 'lintel.db'), randomKey),
     /The directory .*notes\.txt of the session database cannot be created: EEXIST/,
   );
   mkdirSync(join(dir, 'folder.db'));
-  assert.throws(() => new SqliteStore(join(dir, 'folder.db')), /folder\.db cannot be opened/);
+  assert.throws(() => new SqliteStore(join(dir, 'folder.db'), randomKey), /folder\.db cannot be opened/);
   const foreign = new DatabaseSync(join(dir, 'other.db'));
   foreign.exec('CREATE TABLE sessions (x)');
   foreign.close();
-  assert.throws(() => new SqliteStore(join(dir, 'other.db')), /other\.db belongs to another program/);
+  assert.throws(() => new SqliteStore(join(dir, 'other.db'), randomKey), /other\.db belongs to another program/);
 });
 
 test('a newer schema is refused, and left alone', (t) => {
   const path = join(directory(t), 'lintel.db');
-  new SqliteStore(path).close();
+  new SqliteStore(path, randomKey).close();
   const db = new DatabaseSync(path);
   t.after(() => db.close());
   db.exec('PRAGMA user_version = 99');
-  assert.throws(() => new SqliteStore(path), /made by a newer Lintel: its schema is version 99, .* up to 2/);
+  assert.throws(() => new SqliteStore(path, randomKey), /made by a newer Lintel: its schema is version 99, .* up to 2/);
   assert.equal(db.prepare('PRAGMA user_version').get()?.user_version, 99);
 });
 
 test('a damaged file throws, and says so', async (t) => {
   const path = join(directory(t), 'lintel.db');
-  const first = new SqliteStore(path);
+  const first = new SqliteStore(path, randomKey);
   for (let i = 0; i < 100; i += 1) await first.open(sessionOf(`s${i}`), [portalSecret(`p${i}`)]);
   first.close();
   const file = openSync(path, 'r+');

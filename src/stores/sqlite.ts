@@ -1,10 +1,18 @@
 import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { type AppToken, MAX_TOKENS } from '../core/app-token.ts';
-import type { MaybePromise, SessionFilter, SessionStore, SessionSummary, TokenFilter } from '../core/ports.ts';
+import {
+  type MaybePromise,
+  type SessionFilter,
+  type SessionStore,
+  type SessionSummary,
+  type TokenFilter,
+  whenReady,
+} from '../core/ports.ts';
 import type { FoundSecret, HandOver, Secret, SecretKey, Session } from '../core/session.ts';
 import { MAX_SECRETS } from './purpose.ts';
 import { codeOf, explained, openDatabase, SqliteStoreError, transaction, whenFree } from './sqlite-file.ts';
+import { SqliteKeys } from './sqlite-keys.ts';
 import { arrays, cellsOf, foundSecret, handOver, PURPOSE_CODES, SESSION_COLUMNS, session } from './sqlite-rows.ts';
 import { condition, prepareAll, type Statements, secretValues, sessionValues } from './sqlite-statements.ts';
 import { appToken, listTokens, prepareTokens, revokeTokens, tokenValues } from './sqlite-tokens.ts';
@@ -28,10 +36,12 @@ export class SqliteStore implements SessionStore {
   readonly #tokens: ReturnType<typeof prepareTokens>;
   readonly #inode: number;
   readonly #index: WalIndex;
+  readonly #keys: SqliteKeys;
   readonly #found = new Map<SecretKey, FoundSecret>();
   readonly #foundTokens = new Map<SecretKey, AppToken>();
 
-  constructor(path: string) {
+  /** `random` gives so many random bytes (ops/secrets.ts), for the encryption of installation keys. */
+  constructor(path: string, random: (bytes: number) => Uint8Array) {
     this.#path = path;
     const { main, relaxed } = openDatabase(path);
     this.#main = main;
@@ -41,6 +51,7 @@ export class SqliteStore implements SessionStore {
       this.#tokens = prepareTokens(main, relaxed);
       this.#inode = statSync(path).ino;
       this.#index = new WalIndex(path);
+      this.#keys = new SqliteKeys(path, main, this.#sql, random);
     } catch (error) {
       this.close();
       throw explained(path, error);
@@ -161,14 +172,23 @@ export class SqliteStore implements SessionStore {
   }
 
   installationKey(name: string, make: () => Uint8Array): MaybePromise<Uint8Array> {
-    const known = this.#guarded(() => this.#storedKey(name));
+    const known = this.#guarded(() => this.#keys.find(name));
     if (known !== undefined) return known;
-    return this.#write(() => {
-      this.#sql.addKey.run(name, make());
-      const key = this.#storedKey(name);
-      if (key === undefined) throw new SqliteStoreError(`The session database ${this.#path} did not keep a key.`);
+    const raw = this.#guarded(() => this.#keys.isRaw(name));
+    const kept = this.#write(() => this.#keys.keep(name, make));
+    return whenReady(kept, (key) => {
+      if (raw) this.#guarded(() => this.#keys.cleanLog());
       return key;
     });
+  }
+
+  checkInstallationKeys(): void {
+    this.#guarded(() => this.#keys.check());
+  }
+
+  forgetInstallationKeys(from: string, before: string): MaybePromise<number> {
+    if (this.#guarded(() => this.#sql.keysBetween.get(from, before)) === undefined) return 0;
+    return this.#write(() => Number(this.#sql.forgetKeys.run(from, before).changes));
   }
 
   /** Also throws when the file was moved or replaced: what other processes revoke would not be seen here. */
@@ -189,11 +209,6 @@ export class SqliteStore implements SessionStore {
     if (found === undefined || typeof n !== 'number') return [];
     const bound = this.#sql.boundTo.all(n).map((row) => cellsOf(row)[0]);
     return [{ session: found, openFor: bound.filter((text) => typeof text === 'string') }];
-  }
-
-  #storedKey(name: string): Uint8Array | undefined {
-    const [value] = cellsOf(this.#sql.key.get(name));
-    return value instanceof Uint8Array ? value : undefined;
   }
 
   #guarded<T>(work: () => T): T {

@@ -191,6 +191,16 @@ function handingOver(it: It): void {
     assert.deepEqual([...theirs], [...mine]);
     assert.deepEqual([...second], Array(32).fill(9));
   });
+
+  it('forgets the installation keys of a range of names, for every caller, and no other', async (store, under) => {
+    const other = await under.another();
+    const names = ['a/1', 'a/2', 'a/2/x', 'a/3', 'b/1'];
+    for (const name of names) await store.installationKey(name, () => new Uint8Array(32).fill(1));
+    assert.equal(await store.forgetInstallationKeys('a/', 'a/3'), 3);
+    assert.equal(await store.forgetInstallationKeys('a/', 'a/3'), 0);
+    const after = async (name: string) => (await other.installationKey(name, () => new Uint8Array(32).fill(2)))[0];
+    assert.deepEqual(await Promise.all(names.map(after)), [2, 2, 2, 1, 1]);
+  });
 }
 
 function revoking(it: It): void {

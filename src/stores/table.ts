@@ -8,15 +8,16 @@ export const STORES = {
     const { MemoryStore } = await import('./memory.ts');
     return new MemoryStore();
   },
-  sqlite: async ({ path }) => {
+  sqlite: async ({ path }, random) => {
     const { SqliteStore } = await import('./sqlite.ts');
-    return new SqliteStore(path);
+    return new SqliteStore(path, random);
   },
 } as const satisfies { readonly [K in StorageSettings['kind']]: Opener<K> };
 
-type Opener<K> = (settings: Extract<StorageSettings, { readonly kind: K }>) => Promise<SessionStore>;
+type Random = (bytes: number) => Uint8Array;
+type Opener<K> = (settings: Extract<StorageSettings, { readonly kind: K }>, random: Random) => Promise<SessionStore>;
 
-/** Throws with words for the operator when the storage cannot be used. */
-export function openStore(settings: StorageSettings): Promise<SessionStore> {
-  return settings.kind === 'sqlite' ? STORES.sqlite(settings) : STORES.memory();
+/** Throws with words for the operator when the storage cannot be used. `random` gives so many random bytes. */
+export function openStore(settings: StorageSettings, random: Random): Promise<SessionStore> {
+  return settings.kind === 'sqlite' ? STORES.sqlite(settings, random) : STORES.memory();
 }

@@ -11,7 +11,8 @@ interface Boundary {
 const BOUNDARIES: readonly (readonly [part: string, boundary: Boundary])[] = [
   ['core/', { may: [] }],
   ['gate.ts', { may: ['core/', 'identify.ts'] }],
-  ['identify.ts', { may: ['core/'] }],
+  ['identify.ts', { may: ['core/', 'identify-token.ts'] }],
+  ['identify-token.ts', { may: ['core/'] }],
   ['dialects/', { may: ['core/'] }],
   ['stores/', { may: ['core/', 'node:'] }],
   ['sources/', { may: ['core/', 'node:', 'yaml', 'bcryptjs', 'config/suggest.ts'] }],

@@ -3,6 +3,7 @@
  * that keeps cookies as a browser does. Only the people are made up.
  */
 import type { App } from '../../src/core/app.ts';
+import type { AssertionSigner } from '../../src/core/assertion.ts';
 import { type CookieDomain, compilePolicy, type Policy, type PortalAddress } from '../../src/core/policy/compile.ts';
 import type { Outcome, Rule, SubjectPattern } from '../../src/core/policy/rule.ts';
 import type { AuditEvent, PasswordVerifier, SessionStore, UserSource } from '../../src/core/ports.ts';
@@ -11,6 +12,7 @@ import { err, ok } from '../../src/core/result.ts';
 import { plainUser, type User } from '../../src/core/subject.ts';
 import { parseIp } from '../../src/core/text/ip.ts';
 import type { Reply, Wire } from '../../src/core/wire.ts';
+import { createAssertionSigner } from '../../src/ops/assertion-signer.ts';
 import { systemSecrets } from '../../src/ops/secrets.ts';
 import { parseUrl } from '../../src/ops/url.ts';
 import type { PortalDeps, PortalSite } from '../../src/portal/deps.ts';
@@ -65,6 +67,7 @@ export class World {
   readonly events: AuditEvent[] = [];
   readonly store: SessionStore;
   readonly deps: PortalDeps;
+  readonly signer: AssertionSigner;
   readonly portal;
   readonly door;
   readonly sites: ReadonlyMap<string, PortalSite>;
@@ -81,6 +84,13 @@ export class World {
       portal,
     });
     this.store = options.store ?? new MemoryStore();
+    this.signer = createAssertionSigner({
+      store: this.store,
+      algorithm: 'ES256',
+      lifetimeMs: 60_000,
+      rotateMs: 86_400_000,
+      failed: (error) => void console.error(error),
+    });
     this.deps = {
       store: this.store,
       users: this.#users(),
@@ -91,6 +101,7 @@ export class World {
       parseUrl,
       times: () => ({ idleMs: 3_600_000, lifetimeMs: 43_200_000, rememberMs: 2_592_000_000 }),
       policy: () => this.policy,
+      jwks: () => this.signer.jwks(this.now),
     };
     this.portal = createPortal(this.deps);
     this.door = createDoor(this.deps);

@@ -1,9 +1,10 @@
 /** Opens sessions in the database named on the command line, and prints the id of each one that is acknowledged. */
+import { randomKey } from '../../src/ops/secrets.ts';
 import { SqliteStore } from '../../src/stores/sqlite.ts';
 import { appSecret, portalSecret, sessionOf } from '../../src/stores/store.contract.ts';
 
 const [path = '', prefix = '', count = '1000'] = process.argv.slice(2);
-const store = new SqliteStore(path);
+const store = new SqliteStore(path, randomKey);
 for (let i = 0; i < Number(count); i += 1) {
   const id = `${prefix}-${i}`;
   await store.open(sessionOf(id), [portalSecret(`${id} portal`), appSecret(`${id} app`)]);

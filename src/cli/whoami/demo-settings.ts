@@ -65,6 +65,7 @@ export function demoSettings(stage: Stage): Settings {
     log: { level: 'warn', format: 'text' },
     basicCacheMs: 0,
     throttle: { maxRetries: 5, findTimeMs: 120_000, banTimeMs: 300_000 },
+    assertion: { algorithm: 'ES256', lifetimeMs: 60_000, rotateMs: 86_400_000 },
     upstreamTimeoutMs: 10_000,
     watch: [],
   };

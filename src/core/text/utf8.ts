@@ -24,3 +24,14 @@ export function decodeUtf8(bytes: readonly number[]): string | undefined {
   }
   return out;
 }
+
+/** Bytes of the text as UTF-8. For text without lone surrogates, as JSON is. */
+export function utf8Length(text: string): number {
+  let bytes = 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    const surrogate = unit >= 0xd800 && unit < 0xe000;
+    bytes += unit < 0x80 ? 1 : unit < 0x800 || surrogate ? 2 : 3;
+  }
+  return bytes;
+}

@@ -1,0 +1,35 @@
+import { parseDuration } from './duration.ts';
+import type { Raw } from './schema.ts';
+import type { Scope } from './scope.ts';
+import type { AssertionSettings } from './settings.ts';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+/** Longer than people wait for a rotation, and short enough that dates of periods stay dates. */
+const YEAR = 366 * 24 * HOUR;
+
+/** `assertion:`; what is outside its limits is reported and replaced by the default. */
+export function readAssertion(raw: NonNullable<Raw['assertion']>, scope: Scope): AssertionSettings {
+  const lifetimeMs = within(raw.lifetime ?? '60s', 10 * SECOND, 10 * MINUTE, 'lifetime', 'from 10s to 10m', scope);
+  const rotateMs = within(raw.rotate ?? '30d', HOUR, YEAR, 'rotate', 'from 1h to 366d', scope);
+  return {
+    algorithm: raw.algorithm ?? 'ES256',
+    lifetimeMs: lifetimeMs ?? MINUTE,
+    rotateMs: rotateMs ?? 30 * 24 * HOUR,
+  };
+}
+
+function within(
+  value: string | number,
+  least: number,
+  most: number,
+  key: 'lifetime' | 'rotate',
+  range: string,
+  scope: Scope,
+): number | undefined {
+  const ms = parseDuration(value);
+  if (ms !== undefined && ms >= least && ms <= most) return ms;
+  const said = ms === undefined ? `${value} is not a duration.` : `${value} is too ${ms < least ? 'short' : 'long'}.`;
+  return scope.error(['assertion', key], said, `Write a duration ${range}.`);
+}
