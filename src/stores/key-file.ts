@@ -42,8 +42,10 @@ export class KeyFile {
   }
 
   #onDisk(): Uint8Array | undefined {
-    const mode = statSync(this.path, { throwIfNoEntry: false })?.mode;
-    if (mode === undefined) return undefined;
+    const found = statSync(this.path, { throwIfNoEntry: false });
+    if (found === undefined) return undefined;
+    const { mode } = found;
+    if (!found.isFile()) throw this.#noKey();
     if (process.platform !== 'win32' && (mode & OTHERS) !== 0) {
       const rights = (mode & 0o777).toString(8);
       throw new KeyFileError(
@@ -52,7 +54,11 @@ export class KeyFile {
     }
     const text = this.#attempt('read', () => readFileSync(this.path, 'latin1'));
     if (FORM.test(text)) return Buffer.from(text.trimEnd(), 'base64url');
-    throw new KeyFileError(
+    throw this.#noKey();
+  }
+
+  #noKey(): KeyFileError {
+    return new KeyFileError(
       `${this.path} is not the key file that Lintel made: it has to hold one line of 43 characters. Put the file back from your backup.`,
     );
   }

@@ -69,18 +69,18 @@ export class SqliteKeys {
     if (sealed.length === 0) return undefined;
     const secret = this.#file.read();
     if (sealed.some(([name, value]) => unseal(secret, name, value) !== undefined)) return secret;
-    throw this.#misfit('None of the keys');
+    throw this.#misfit('None of the keys', 'can');
   }
 
   #opened(name: string, value: Uint8Array): Uint8Array {
     const key = unseal(this.#file.read(), name, value);
-    if (key === undefined) throw this.#misfit(`The key "${name}"`);
+    if (key === undefined) throw this.#misfit(`The key "${name}"`, 'cannot');
     return key;
   }
 
-  #misfit(what: string): KeyFileError {
+  #misfit(what: string, can: 'can' | 'cannot'): KeyFileError {
     return new KeyFileError(
-      `${what} in the session database ${this.#path} can be opened with ${this.#file.path}: the file belongs to another database, or the row was changed. Restore both from one backup. If there is none, move both away: new ones are made, and everybody signs in again.`,
+      `${what} in the session database ${this.#path} ${can} be opened with ${this.#file.path}: the file belongs to another database, or the row was changed. Restore both from one backup. If there is none, move both away: new ones are made, and everybody signs in again.`,
     );
   }
 
