@@ -1,6 +1,6 @@
 import type { Settings } from '../config/settings.ts';
 import type { AssertionSigner } from '../core/assertion.ts';
-import type { SessionStore, UserSource } from '../core/ports.ts';
+import { orElse, type SessionStore, type UserSource } from '../core/ports.ts';
 import { createAssertionSigner } from '../ops/assertion-signer.ts';
 import { createAudit } from '../ops/audit.ts';
 import { systemClock } from '../ops/clock.ts';
@@ -51,7 +51,7 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   const log = options.log ?? createLog(settings.log.level, logFormat(settings.log.format));
   const metrics = createMetrics();
   const audit = createAudit(log, metrics);
-  const store = await openChecked(settings.storage);
+  const store = await openChecked(settings.storage, log);
   const { users } = options;
   const clock = systemClock;
   const verifier = openVerifier({
@@ -136,16 +136,19 @@ function signerOf({ assertion }: Settings, store: SessionStore, log: Log): Asser
   return createAssertionSigner({ ...assertion, store, failed });
 }
 
-/** Keys that cannot be opened stop the start: found at the first sign-in, they would be found by people. */
-async function openChecked(storage: Settings['storage']): Promise<SessionStore> {
+/**
+ * Keys that cannot be opened stop the start: found at the first sign-in, they would be found by people. A database that
+ * cannot be read does not: what needs no session goes on, and each request that needs one says so.
+ */
+async function openChecked(storage: Settings['storage'], log: Log): Promise<SessionStore> {
   const store = await openStore(storage, randomKey);
-  try {
-    await store.checkInstallationKeys();
-    return store;
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
+  const wrong = await orElse(
+    () => store.checkInstallationKeys(),
+    (error) => void log.write('warn', 'the keys in the store could not be checked', { detail: String(error) }),
+  );
+  if (wrong === undefined) return store;
+  await store.close();
+  throw new Error(wrong);
 }
 
 /** Made at the first call, so that a part that nobody asks for costs neither time nor memory. */

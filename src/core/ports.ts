@@ -58,8 +58,8 @@ export interface SessionStore extends TokenStore {
    * this store. At rest it is encrypted; one that cannot be decrypted throws and is never replaced.
    */
   installationKey(name: string, make: () => Uint8Array): MaybePromise<Uint8Array>;
-  /** Throws when there are keys and none of them can be opened; writes nothing. */
-  checkInstallationKeys(): MaybePromise<void>;
+  /** Why none of the keys that are there can be opened, in words for the operator; undefined: they can, or there are none. */
+  checkInstallationKeys(): MaybePromise<string | undefined>;
   /** Removes the keys whose names are at or after `from` and before `before`, by code units. Returns how many. */
   forgetInstallationKeys(from: string, before: string): MaybePromise<number>;
   /** Throws when the store cannot be read. */

@@ -139,7 +139,7 @@ export class MemoryStore implements SessionStore {
     return this.#tokens.revoke(filter);
   }
 
-  checkInstallationKeys(): void {
+  checkInstallationKeys(): undefined {
     this.ping();
   }
 

@@ -54,9 +54,15 @@ export class SqliteKeys {
     return this.#value(name)?.length === RAW;
   }
 
-  /** Throws KeyFileError when there are encrypted keys and the file is missing or opens none of them. */
-  check(): void {
-    this.#fitting();
+  /** What is wrong when there are encrypted keys and the file is missing or opens none of them. */
+  check(): string | undefined {
+    try {
+      this.#fitting();
+      return undefined;
+    } catch (error) {
+      if (error instanceof KeyFileError) return error.message;
+      throw error;
+    }
   }
 
   #secret(): Uint8Array {

@@ -182,8 +182,8 @@ export class SqliteStore implements SessionStore {
     });
   }
 
-  checkInstallationKeys(): void {
-    this.#guarded(() => this.#keys.check());
+  checkInstallationKeys(): string | undefined {
+    return this.#guarded(() => this.#keys.check());
   }
 
   forgetInstallationKeys(from: string, before: string): MaybePromise<number> {

@@ -190,6 +190,7 @@ function handingOver(it: It): void {
     assert.deepEqual([...mine], Array(32).fill(7));
     assert.deepEqual([...theirs], [...mine]);
     assert.deepEqual([...second], Array(32).fill(9));
+    assert.equal(await other.checkInstallationKeys(), undefined);
   });
 
   it('forgets the installation keys of a range of names, for every caller, and no other', async (store, under) => {
