@@ -14,6 +14,8 @@ export interface Io {
   out(text: string): void;
   err(text: string): void;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** True when standard output is a terminal; else a file or a program reads it. */
+  readonly terminal?: boolean;
   /** True when standard output is a terminal and NO_COLOR is not set. */
   readonly colour: boolean;
   /** All of standard input as text. */

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
@@ -6,16 +5,13 @@ import { suggest } from '../config/suggest.ts';
 import type { App } from '../core/app.ts';
 import { urlOrigin } from '../core/policy/compile.ts';
 import { hostCovers } from '../core/policy/match.ts';
-import type { SessionFilter, SessionStore, SessionSummary } from '../core/ports.ts';
+import type { SessionFilter, SessionSummary } from '../core/ports.ts';
 import { isAlive } from '../core/session.ts';
 import { isWithin, parseAuthority } from '../core/text/host.ts';
 import { systemClock } from '../ops/clock.ts';
-import { randomKey } from '../ops/secrets.ts';
-import { controlClient } from '../server/control-client.ts';
-import { controlPaths, findControl } from '../server/control-path.ts';
-import { openStore } from '../stores/table.ts';
 import type { Command, Io } from './command.ts';
-import { columns, inkFor, printable } from './terminal.ts';
+import { type StoreReach, withStore } from './reach-store.ts';
+import { columns, inkFor, minute, printable, stamp } from './terminal.ts';
 
 const HELP = `lintel sessions list   --config FILE … [--user NAME] [--json]
 lintel sessions revoke --config FILE … (--user NAME | --id ID | --app NAME | --all) [--json]
@@ -54,7 +50,7 @@ export const sessions: Command = {
       for (const p of loaded.problems) io.err(`${p.file}:${p.line}:${p.column}: ${p.message}\n`);
       return 2;
     }
-    return withStore(loaded.settings, files, io, (store) =>
+    return withStore('sessions', loaded.settings, files, io, (store) =>
       action === 'list' ? list(store, values, io) : revoke(store, loaded.settings, values, io),
     );
   },
@@ -88,41 +84,7 @@ function wrong(action: string | undefined, o: Options): string | undefined {
   return (o.id ?? o.app ?? o.all) === undefined ? undefined : 'list takes --user only.';
 }
 
-type Reached = Pick<SessionStore, 'list' | 'revoke'>;
-
-/** Runs `work` on the store of this configuration; where it cannot be reached, says why and resolves to 1. */
-async function withStore(
-  settings: Settings,
-  files: readonly string[],
-  io: Io,
-  work: (store: Reached) => Promise<number>,
-): Promise<number> {
-  try {
-    if (settings.storage.kind === 'memory') return await work(await running(files, io));
-    // Opening would make the file, perhaps for another account than the server's.
-    if (!existsSync(settings.storage.path)) return await work({ list: () => [], revoke: () => 0 });
-    const store = await openStore(settings.storage, randomKey);
-    try {
-      return await work(store);
-    } finally {
-      await store.close();
-    }
-  } catch (error) {
-    io.err(`lintel sessions: ${error instanceof Error ? error.message : String(error)}\n`);
-    return 1;
-  }
-}
-
-async function running(files: readonly string[], io: Io): Promise<Reached> {
-  const path = await findControl(controlPaths(files, io.env));
-  if (path !== undefined) return controlClient(path);
-  throw new Error(
-    'No running Lintel answers for this configuration. With storage: memory the sessions live in the server: ' +
-      'run this on the same machine, as the same account, with the same --config files.',
-  );
-}
-
-async function list(store: Reached, { user, json }: Options, io: Io): Promise<number> {
+async function list(store: StoreReach, { user, json }: Options, io: Io): Promise<number> {
   const now = systemClock.now();
   const all = await store.list(user === undefined ? { kind: 'all' } : { kind: 'user', user });
   const found = all.filter((s) => isAlive(s.session, now));
@@ -137,7 +99,7 @@ function table(found: readonly SessionSummary[], io: Io): string {
   const ink = inkFor(io);
   const head = ['ID', 'USER', 'LEVEL', 'SINCE', 'LAST SEEN', 'EXPIRES', 'OPEN FOR'].map((text) => ink.quiet(text));
   const rows = found.map(({ session: s, openFor }) => {
-    const times = [s.createdAt, s.lastSeenAt, s.expiresAt].map((ms) => `${stamp(ms).slice(0, 16).replace('T', ' ')}Z`);
+    const times = [s.createdAt, s.lastSeenAt, s.expiresAt].map(minute);
     return [s.id, ink.strong(printable(s.user)), s.level, ...times, openFor.map(printable).join(' ')];
   });
   const next = `lintel sessions revoke --id ID`;
@@ -151,12 +113,7 @@ function machine({ session: s, openFor }: SessionSummary) {
   return { id, user, level, ...times, idleEnds, openFor, address, userAgent };
 }
 
-/** ISO 8601 in UTC, as the log writes times. */
-function stamp(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
-async function revoke(store: Reached, settings: Settings, options: Options, io: Io): Promise<number> {
+async function revoke(store: StoreReach, settings: Settings, options: Options, io: Io): Promise<number> {
   if (options.app !== undefined) return revokeApp(store, settings, options.app, options.json === true, io);
   const filter = filterOf(options);
   const revoked = await store.revoke(filter);
@@ -171,7 +128,7 @@ function filterOf({ user, id }: Options): SessionFilter {
   return id === undefined ? { kind: 'all' } : { kind: 'id', id };
 }
 
-async function revokeApp(store: Reached, settings: Settings, name: string, json: boolean, io: Io): Promise<number> {
+async function revokeApp(store: StoreReach, settings: Settings, name: string, json: boolean, io: Io): Promise<number> {
   const app = settings.apps.find((a) => a.name === name);
   if (app === undefined) {
     const near = suggest(

@@ -67,6 +67,16 @@ export function printable(text: string): string {
   return text.replace(ACTED_ON, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
+/** ISO 8601 in UTC, as the log writes times. */
+export function stamp(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** "2026-11-27 19:04Z": a time in a table. */
+export function minute(ms: number): string {
+  return `${stamp(ms).slice(0, 16).replace('T', ' ')}Z`;
+}
+
 /** Says on standard error what is being waited for, once it has taken a second. */
 export async function patiently<T>(io: Io, doing: string, work: Promise<T>): Promise<T> {
   const timer = setTimeout(() => io.err(`${doing}…\n`), 1000);
@@ -88,6 +98,7 @@ export function processIo(): Io {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     env,
+    terminal: process.stdout.isTTY === true,
     colour: process.stdout.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb',
     async stdin() {
       let text = '';

@@ -7,6 +7,7 @@ import type { AccountOptions } from './accounts/options.ts';
 import { findUserFile } from './accounts/user-file.ts';
 import type { Command, Io } from './command.ts';
 import { printable } from './terminal.ts';
+import { tokenCommand } from './tokens/token-command.ts';
 
 const HELP = `lintel users list         --config FILE … [--json]
 lintel users add NAME     --config FILE … [--display-name TEXT] [--email ADDRESS …] [--group GROUP …] [--password-stdin]
@@ -14,6 +15,9 @@ lintel users set NAME     --config FILE … [--display-name TEXT] [--email ADDRE
 lintel users passwd NAME  --config FILE … [--password-stdin]
 lintel users disable NAME · enable NAME   --config FILE …
 lintel users hash [PASSWORD] [--verify HASH]
+lintel users token add USER --name LABEL  --config FILE … [--app NAME …] [--expires 90d] [--json]
+lintel users token list [USER]            --config FILE … [--json]
+lintel users token revoke (ID | --user USER)  --config FILE … [--json]
 
   Changes the user file and leaves its comments and order alone. A running Lintel picks changes up by itself.
   A changed password, or a disabled account, ends the sessions of that account on their next request.
@@ -25,20 +29,28 @@ lintel users hash [PASSWORD] [--verify HASH]
   --group GROUP       may be given more than once; set replaces all groups, "" for none
   --password-stdin    takes the password from standard input; else add and passwd make one and show it once
   --verify HASH       hash: tells whether the password belongs to this hash; the exit code is 1 when not
+  --name LABEL        token add: what the app password is for, such as "Phone calendar"
+  --app NAME          token add: an app it opens; may be given more than once; not given: every app that USER may open
+  --expires DURATION  token add: when it ends, such as 90d or 12h; not given: when it is revoked
+  --user USER         token revoke: every app password of this account
   --json              for machines
 
+  App passwords are for clients without a browser: they stand in for the password of USER, or go as a Bearer, and can be
+  taken back one by one. token add shows the new one once; where the output is no terminal, it prints nothing else.
   Without PASSWORD, hash reads standard input: words on a command line can be seen by everybody on the machine.
 
-Example
+Examples
   lintel users add alice --display-name "Alice Adams" --group admins --config /etc/lintel/lintel.yml
+  lintel users token add alice --name "Phone calendar" --app radicale --config /etc/lintel/lintel.yml
 `;
 
 export const users: Command = {
   name: 'users',
-  summary: 'lists, adds and changes accounts; makes password hashes',
+  summary: 'lists, adds and changes accounts; makes app passwords and password hashes',
   help: HELP,
   async run(args, io) {
     const [action = '', ...rest] = args;
+    if (action === 'token') return tokenCommand(rest, io);
     const { values, positionals } = parseArgs({ args: rest, allowPositionals: true, options: OPTIONS });
     const options: AccountOptions = values;
     const [name, ...more] = positionals;
@@ -99,7 +111,7 @@ function usage(
 }
 
 function unknownAction(action: string): string {
-  const actions = [...TAKES.keys()];
+  const actions = [...TAKES.keys(), 'token'];
   if (action === '' || action.startsWith('-')) return `say ${oneOf(actions)}.`;
   const near = suggest(action, actions);
   return `there is no "${printable(action)}".${near === undefined ? '' : ` Did you mean ${near}?`}`;

@@ -1,0 +1,60 @@
+import { existsSync } from 'node:fs';
+import type { Settings } from '../config/settings.ts';
+import type { SessionStore } from '../core/ports.ts';
+import { randomKey } from '../ops/secrets.ts';
+import { controlClient } from '../server/control-client.ts';
+import { controlPaths, findControl } from '../server/control-path.ts';
+import { openStore } from '../stores/table.ts';
+import type { Io } from './command.ts';
+
+/** What commands do with sessions and app passwords. */
+export type StoreReach = Pick<SessionStore, 'list' | 'revoke' | 'listTokens' | 'revokeTokens' | 'addToken'>;
+
+/**
+ * Runs `work` on the store of this configuration: the file itself, or for memory the running server by its control
+ * socket. Where it cannot be reached, says why and resolves to 1.
+ */
+export async function withStore(
+  command: string,
+  settings: Settings,
+  files: readonly string[],
+  io: Io,
+  work: (store: StoreReach) => Promise<number>,
+): Promise<number> {
+  try {
+    if (settings.storage.kind === 'memory') return await work(await running(files, io));
+    const { path } = settings.storage;
+    if (!existsSync(path)) return await work(notYet(path));
+    const store = await openStore(settings.storage, randomKey);
+    try {
+      return await work(store);
+    } finally {
+      await store.close();
+    }
+  } catch (error) {
+    io.err(`lintel ${command}: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  }
+}
+
+async function running(files: readonly string[], io: Io): Promise<StoreReach> {
+  const path = await findControl(controlPaths(files, io.env));
+  if (path !== undefined) return controlClient(path);
+  throw new Error(
+    'No running Lintel answers for this configuration. With storage: memory the sessions live in the server: ' +
+      'run this on the same machine, as the same account, with the same --config files.',
+  );
+}
+
+/** Opening would make the file, perhaps for another account than the server's. */
+function notYet(path: string): StoreReach {
+  return {
+    list: () => [],
+    revoke: () => 0,
+    listTokens: () => [],
+    revokeTokens: () => 0,
+    addToken: () => {
+      throw new Error(`The database ${path} is not there yet: start Lintel once, which makes it for its own account.`);
+    },
+  };
+}
