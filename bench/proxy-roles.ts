@@ -3,6 +3,7 @@
  */
 import http from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
+import { upstreamOf } from '../src/core/app.ts';
 import { createForwarder } from '../src/proxy/forward.ts';
 
 const BODY = 'x'.repeat(1024);
@@ -35,7 +36,7 @@ function backend(socket: Socket): void {
 }
 
 function forwarder(port: number): http.Server {
-  const upstream = { hostname: '127.0.0.1', port, text: `127.0.0.1:${port}` };
+  const upstream = upstreamOf('127.0.0.1', port);
   const proxy = createForwarder({
     ownedFolds: OWNED,
     isOurCookie: (name) => name === '__Host-lintel' || name === 'lintel',

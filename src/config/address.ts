@@ -1,9 +1,10 @@
 import { domainToASCII } from 'node:url';
-import type { AppUrl, UpstreamAddress } from '../core/app.ts';
+import type { AppUrl } from '../core/app.ts';
 import type { HostPattern } from '../core/policy/rule.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { type Host, parseAuthority, parseHost } from '../core/text/host.ts';
 import { parseIp } from '../core/text/ip.ts';
+import { parseUpstreamUrl, type UpstreamUrl } from '../core/text/upstream-url.ts';
 import type { ListenAddress, PortalAddress } from './settings.ts';
 
 /** Why an address was refused; the first is what is wrong, the second what to do. */
@@ -91,24 +92,25 @@ export function parsePortal(text: string): Result<PortalAddress, Refusal> {
   return ok({ scheme, host, port: split.port, basePath, origin, url: `${written}${parts.path || '/'}${parts.query}` });
 }
 
-export function parseUpstream(text: string): Result<UpstreamAddress, Refusal> {
+/** One server of an upstream. */
+export function parseUpstream(text: string): Result<UpstreamUrl, Refusal> {
+  const url = parseUpstreamUrl(text, configuredHost);
+  if (url !== undefined) return ok(url);
+  return err([
+    `${text} is not an address of a server.`,
+    'Write it as http://127.0.0.1:8080 or https://app.internal, with a plain path where the app has one.',
+  ]);
+}
+
+/** An origin as a browser sends it, without the default port of its scheme; undefined: not one. */
+export function parseOrigin(text: string): string | undefined {
   const parts = splitUrl(text);
-  if (parts?.scheme === 'https') {
-    return err([
-      'An upstream over https is not supported yet.',
-      'Use http:// to an address on this machine or a private network.',
-    ]);
-  }
-  const split = parts?.scheme === 'http' ? splitPort(parts.authority, 'http') : undefined;
+  const scheme = parts === undefined ? undefined : webScheme(parts.scheme);
+  if (parts === undefined || scheme === undefined || parts.path !== '' || parts.query !== '') return undefined;
+  const split = splitPort(parts.authority, scheme);
   const host = split === undefined ? undefined : configuredHost(split.host);
-  if (parts === undefined || split === undefined || host === undefined) {
-    return err([`${text} is not an http address.`, 'Write it as http://127.0.0.1:8080.']);
-  }
-  if ((parts.path !== '' && parts.path !== '/') || parts.query !== '') {
-    return err([`An upstream is host and port; ${text} has a path.`, 'Paths are passed on unchanged; leave it out.']);
-  }
-  const hostname = host.startsWith('[') ? host.slice(1, -1) : host;
-  return ok({ hostname, port: split.port, text: parts.authority });
+  if (split === undefined || host === undefined) return undefined;
+  return `${scheme}://${host}${split.port === defaultPort(scheme) ? '' : `:${split.port}`}`;
 }
 
 /** `host:port`, `http://host:port`, `https://host[:port]`, `unix:/path`; without a host, or with `*`: every address. */

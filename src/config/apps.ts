@@ -1,11 +1,12 @@
-import type { App, AppUrl, UpstreamAddress } from '../core/app.ts';
+import type { App, AppUrl } from '../core/app.ts';
 import type { HostPattern, Rule } from '../core/policy/rule.ts';
-import { parseAppUrl, parseUpstream } from './address.ts';
+import { parseAppUrl } from './address.ts';
 import { readProfile } from './headers.ts';
 import { type Networks, readRule } from './rules.ts';
 import type { RawApp } from './schema.ts';
 import { listed, type Scope } from './scope.ts';
 import type { Path } from './tree.ts';
+import { readOrigins, readUpstream } from './upstream.ts';
 
 /** `apps:`, in order; an app with something in it that cannot be understood is left out, and reported. */
 export function readApps(raw: Readonly<Record<string, RawApp>> | undefined, networks: Networks, scope: Scope): App[] {
@@ -49,7 +50,8 @@ function readApp(
     );
   }
   if (urls.length === 0 || profile === undefined) return undefined;
-  return { name, title: raw.title ?? name, urls, profile, upstream, rules };
+  const origins = readOrigins(raw.origins, [...path, 'origins'], scope);
+  return { name, title: raw.title ?? name, urls, profile, upstream, origins, rules };
 }
 
 function readUrls(name: string, raw: RawApp, path: Path, owners: Map<string, string>, scope: Scope): AppUrl[] {
@@ -75,11 +77,6 @@ function readUrls(name: string, raw: RawApp, path: Path, owners: Map<string, str
     urls.push(url.value);
   }
   return urls;
-}
-
-function readUpstream(text: string, path: Path, scope: Scope): UpstreamAddress | undefined {
-  const upstream = parseUpstream(text);
-  return upstream.ok ? upstream.value : scope.error(path, ...upstream.error);
 }
 
 /** A host pattern as it is written in the configuration. */

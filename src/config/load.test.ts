@@ -81,7 +81,7 @@ test('the example of the manual loads without a finding', async () => {
   });
   assert.deepEqual(s.session, { idleMs: 3_600_000, lifetimeMs: 43_200_000, rememberMs: 2_592_000_000 });
   assert.deepEqual(
-    s.apps.map((a) => [a.name, a.title, a.upstream?.port]),
+    s.apps.map((a) => [a.name, a.title, a.upstream?.servers[0].port]),
     [
       ['grafana', 'grafana', undefined],
       ['wiki', 'wiki', 8080],
@@ -191,14 +191,44 @@ const CASES: readonly [name: string, text: string, ...expected: RegExp[]][] = [
   ],
   ['no rules', 'apps: {a: {url: https://a.x.org}}', /^1:11 warning app a has no access rules\./],
   [
-    'https upstream',
-    'apps: {a: {url: https://a.x.org, upstream: https://b, access: [{deny: everyone}]}}',
-    /^1:44 error An upstream over https is not supported yet\./,
+    'upstream address',
+    'apps: {a: {url: https://a.x.org, upstream: "http://b?c", access: [{deny: everyone}]}}',
+    /^1:44 error http:\/\/b\?c is not an address of a server\./,
   ],
   [
-    'upstream path',
-    'apps: {a: {url: https://a.x.org, upstream: http://b/c, access: [{deny: everyone}]}}',
-    /^1:44 error An upstream is host and port/,
+    'upstream without an address',
+    'apps: {a: {url: https://a.x.org, upstream: {timeout: 5s}, access: [{deny: everyone}]}}',
+    /^1:44 error The upstream has no address\./,
+  ],
+  [
+    'TLS of a plain upstream',
+    'apps: {a: {url: https://a.x.org, upstream: {url: http://b, server_name: c}, access: [{deny: everyone}]}}',
+    /^1:\d+ error server_name says how to speak TLS/,
+  ],
+  [
+    'an authority that is not there',
+    'apps: {a: {url: https://a.x.org, upstream: {url: https://b, ca: nowhere.pem}, access: [{deny: everyone}]}}',
+    /^1:65 error nowhere\.pem cannot be read: ENOENT/,
+  ],
+  [
+    'half a client certificate',
+    'apps: {a: {url: https://a.x.org, upstream: {url: https://b, cert: c.pem}, access: [{deny: everyone}]}}',
+    /^1:44 error A client certificate is two files\./,
+  ],
+  [
+    'skipped verification',
+    'apps: {a: {url: https://a.x.org, upstream: {url: https://b, dangerously_skip_verify: true}, access: [{deny: everyone}]}}',
+    /^1:\d+ warning Any certificate is taken/,
+  ],
+  [
+    'upstream timeout',
+    'apps: {a: {url: https://a.x.org, upstream: {url: http://b, timeout: 0s}, access: [{deny: everyone}]}}',
+    /^1:69 error 0s is not a time to wait\./,
+  ],
+  [
+    'origin',
+    'apps: {a: {url: https://a.x.org, origins: ["*"], access: [{deny: everyone}]}}',
+    /^1:44 error \* is not an origin\./,
   ],
   [
     'profile',

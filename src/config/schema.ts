@@ -133,15 +133,51 @@ const policyRule = z
   })
   .meta({ title: 'a rule' });
 
+const server = 'an address such as http://127.0.0.1:8080';
+
+const upstream = z
+  .union([
+    z.string(),
+    z.array(z.string()),
+    z.strictObject({
+      url: text(
+        server,
+        'Where the app answers; https:// is verified; a path is put before what clients ask for.',
+      ).optional(),
+      urls: z
+        .array(z.string())
+        .meta({ title: 'a list of addresses', description: 'Several servers, each as good as the others.' })
+        .optional(),
+      ca: text(
+        'the path of a PEM file',
+        'Authorities that sign for the app, in place of those of the system.',
+      ).optional(),
+      cert: text('the path of a PEM file', 'Certificate that Lintel shows the app.').optional(),
+      key: text('the path of a PEM file', 'Private key of that certificate.').optional(),
+      server_name: text('a host name', "The name in the app's certificate, where it is not the host's.").optional(),
+      dangerously_skip_verify: z
+        .boolean()
+        .meta({ description: 'Takes any certificate: whoever is in between is the app.' })
+        .optional(),
+      timeout: duration('How long until an answer must have begun.').optional(),
+      idle_timeout: duration('How long a stream or a WebSocket may be silent.').optional(),
+    }),
+  ])
+  .meta({
+    title: `${server}, a list of them, or a map with url`,
+    description: 'Given: Lintel proxies the app. Absent: another proxy asks.',
+  });
+
 const app = z
   .strictObject({
     url: words('an address such as https://grafana.example.com', 'Where people open the app; one or several.'),
     title: text('text', 'What people call it.').optional(),
     headers: headers.optional(),
     tls: pair.meta({ description: 'Its own certificate, on every https:// listener.' }).optional(),
-    upstream: text(
-      'an address such as http://127.0.0.1:8080',
-      'Given: Lintel proxies the app. Absent: another proxy asks.',
+    upstream: upstream.optional(),
+    origins: words(
+      'an origin such as https://dashboard.example.com, or a list of origins',
+      "Sites beside the app's own whose pages may open WebSockets as the person signed in.",
     ).optional(),
     access: z
       .array(accessRule)
@@ -282,6 +318,7 @@ export const configuration = z
 export type Raw = z.infer<typeof configuration>;
 export type RawRule = z.infer<typeof policyRule>;
 export type RawApp = z.infer<typeof app>;
+export type RawUpstream = z.infer<typeof upstream>;
 export type RawHeaders = z.infer<typeof headers>;
 export type RawQuery = z.infer<typeof queryCondition>;
 export type RawEndpoint = z.infer<typeof endpoint>;

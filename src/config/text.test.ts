@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseAppUrl, parseHostPattern, parseListen, parsePortal, parseUpstream } from './address.ts';
+import { parseAppUrl, parseHostPattern, parseListen, parseOrigin, parsePortal, parseUpstream } from './address.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { parsePathPattern } from './path-pattern.ts';
 import { distance, oneOf, suggest } from './suggest.ts';
@@ -191,13 +191,43 @@ test('portals', () => {
 });
 
 test('upstreams', () => {
-  assert.deepEqual(parseUpstream('http://[::1]:8080/'), {
-    ok: true,
-    value: { hostname: '::1', port: 8080, text: '[::1]:8080' },
-  });
-  assert.deepEqual(parseUpstream('http://app'), { ok: true, value: { hostname: 'app', port: 80, text: 'app' } });
-  for (const text of ['https://a', 'http://a/b', 'a:80', 'unix:/x', 'http://*.x'])
-    assert.equal(parseUpstream(text).ok, false, text);
+  const server = (text: string) => {
+    const url = parseUpstream(text);
+    return url.ok ? Object.values(url.value).join(' ') : undefined;
+  };
+  assert.equal(server('http://[::1]:8080/'), 'http ::1 8080 [::1]:8080 ');
+  assert.equal(server('http://app'), 'http app 80 app ');
+  assert.equal(server('HTTPS://App.internal/Base/v1.0/'), 'https app.internal 443 App.internal /Base/v1.0');
+  assert.equal(server('https://bücher.example'), 'https xn--bcher-kva.example 443 bücher.example ');
+  const bad = [
+    'a:80',
+    'unix:/x',
+    'http://*.x',
+    'ftp://a',
+    'http://u@a',
+    'http://a?b',
+    'http://a#b',
+    'http://a/..',
+    '//a',
+  ];
+  bad.push(
+    'http://a/b/../c',
+    'http://a//b',
+    'http://a/%62',
+    'http://a/b;c',
+    'http://a/\\b',
+    'http://a:0',
+    'http://a:99999',
+  );
+  bad.push('http://a/b c', 'http://a/...', 'http://a\n', '', 'http:///x', 'javascript:http://a');
+  for (const text of bad) assert.equal(server(text), undefined, text);
+});
+
+test('origins', () => {
+  assert.equal(parseOrigin('https://Dash.example.com:443'), 'https://dash.example.com');
+  assert.equal(parseOrigin('http://127.0.0.1:8080'), 'http://127.0.0.1:8080');
+  for (const text of ['null', '*', 'https://*.x.org', 'https://a/', 'https://a/b', 'ws://a', 'a.b', 'https://u@a'])
+    assert.equal(parseOrigin(text), undefined, text);
 });
 
 test('addresses to listen on', () => {

@@ -10,6 +10,8 @@ export interface App {
   readonly profile: Profile;
   /** Given: Lintel proxies it. Absent: another proxy asks. */
   readonly upstream: UpstreamAddress | undefined;
+  /** Origins beside the app's own whose pages may open WebSockets as the person signed in: scheme://host[:port]. */
+  readonly origins: readonly string[];
   readonly rules: readonly Rule[];
 }
 
@@ -20,9 +22,53 @@ export interface AppUrl {
   readonly port: number;
 }
 
+/** Where an app answers, and how it is spoken to. */
 export interface UpstreamAddress {
+  /** Each as good as the others. */
+  readonly servers: readonly [UpstreamServer, ...UpstreamServer[]];
+  /** All of them, for messages. */
+  readonly text: string;
+  /** For servers over https, also for such that are chosen while Lintel runs. */
+  readonly tls: UpstreamTls;
+  /** Milliseconds until an answer must have begun; undefined: `upstream_timeout`. */
+  readonly answerMs: number | undefined;
+  /** Milliseconds without a byte after which a stream or tunnel is over; undefined: as for every app. */
+  readonly idleMs: number | undefined;
+}
+
+export interface UpstreamServer {
+  /** A name to be resolved for each connection, or an IP literal without brackets. */
   readonly hostname: string;
   readonly port: number;
   /** "host[:port]" as it stands in the configuration, for messages. */
   readonly text: string;
+  /** Put in front of the received path; '' or '/base'. */
+  readonly basePath: string;
+  /** undefined: plain HTTP. */
+  readonly tls: UpstreamTls | undefined;
+}
+
+/** How servers over https are told from impostors. */
+export interface UpstreamTls {
+  /** PEM; undefined: the authorities that the system and Node trust. */
+  readonly ca: string | undefined;
+  /** PEM, for servers that ask who is calling. */
+  readonly client: { readonly cert: string; readonly key: string } | undefined;
+  /** The name that the certificate must have, also sent as SNI; undefined: the host's. */
+  readonly serverName: string | undefined;
+  /** True: any certificate will do, so anybody in between is taken for the app. */
+  readonly dangerouslySkipVerify: boolean;
+}
+
+const PUBLIC_TLS: UpstreamTls = {
+  ca: undefined,
+  client: undefined,
+  serverName: undefined,
+  dangerouslySkipVerify: false,
+};
+
+/** One server on plain HTTP, everything else as usual. */
+export function upstreamOf(hostname: string, port: number, text = `${hostname}:${port}`): UpstreamAddress {
+  const server: UpstreamServer = { hostname, port, text, basePath: '', tls: undefined };
+  return { servers: [server], text, tls: PUBLIC_TLS, answerMs: undefined, idleMs: undefined };
 }

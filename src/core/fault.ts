@@ -188,6 +188,16 @@ export const FAULTS = {
     says: 'The app does not answer.',
     fix: 'Try again in a moment. Operators: check that the upstream in lintel.yml is running.',
   },
+  'UPSTREAMS-DOWN': {
+    status: 502,
+    says: 'None of the servers of this app can be reached.',
+    fix: 'Try again in a moment. Operators: check the servers listed under upstream in lintel.yml.',
+  },
+  'UPSTREAM-TLS': {
+    status: 502,
+    says: 'The app could not prove that it is the app.',
+    fix: 'Operators: the log says what is wrong with its certificate; an authority of your own goes into ca: of the upstream.',
+  },
   'UPSTREAM-MALFORMED': {
     status: 502,
     says: 'The app sent an answer that cannot be passed on.',
@@ -199,9 +209,14 @@ export const FAULTS = {
     fix: 'Try again in a moment. Operators: check the upstream, or raise its timeout.',
   },
   'UPGRADE-UNSUPPORTED': {
-    status: 501,
-    says: 'Connection upgrades are not supported for this app yet.',
-    fix: 'Use plain HTTP requests.',
+    status: 400,
+    says: 'This connection cannot be upgraded.',
+    fix: 'Ask for a WebSocket by GET without a body, in HTTP/1.1, on a connection that waits for no other answer.',
+  },
+  'ORIGIN-NOT-ALLOWED': {
+    status: 403,
+    says: 'This page may not open a live connection to the app.',
+    fix: 'Open the app by its own address. Operators: add the origin named in the log to origins: of the app; programs send credentials in place of a cookie.',
   },
   INTERNAL: {
     status: 500,

@@ -62,6 +62,11 @@ export interface SessionStore extends TokenStore {
   checkInstallationKeys(): MaybePromise<string | undefined>;
   /** Removes the keys whose names are at or after `from` and before `before`, by code units. Returns how many. */
   forgetInstallationKeys(from: string, before: string): MaybePromise<number>;
+  /**
+   * A number that differs from the one of any call before when anything was committed in between, by any process; when
+   * in doubt it differs. Cheap enough for several calls a second.
+   */
+  changes(): number;
   /** Throws when the store cannot be read. */
   ping(): MaybePromise<void>;
   close(): MaybePromise<void>;

@@ -1,16 +1,18 @@
-import type { UpstreamAddress } from '../core/app.ts';
+import type { UpstreamAddress, UpstreamServer } from '../core/app.ts';
 import { type Fault, type FaultId, fault } from '../core/fault.ts';
 import type { ClientRequest, ClientResponse } from '../server/client.ts';
+import { atServer } from './base-path.ts';
 import { cut, isGone } from './client.ts';
 import { RequestBody } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
 import type { ResponseHead } from './response-head.ts';
 import type { ConnectionUser, UpstreamConnection, UpstreamFailure } from './upstream-connection.ts';
+import type { Wanted } from './upstream-pool.ts';
 
 /** What an exchange needs from the forwarder. */
 export interface ExchangeOwner {
   /** See `UpstreamPools.take`. */
-  take(address: UpstreamAddress, maxQuiet: number): UpstreamConnection | undefined;
+  take(address: UpstreamAddress, wanted: Wanted): UpstreamConnection | undefined;
   /** Bounds how long the rest of a body that nobody wants may go on. */
   linger(req: ClientRequest): void;
   readonly maxRequestBytes: number;
@@ -19,11 +21,14 @@ export interface ExchangeOwner {
 export interface ExchangeCall {
   readonly req: ClientRequest;
   readonly res: ClientResponse;
-  readonly wire: { readonly method: string };
+  readonly wire: { readonly method: string; readonly target: string };
   readonly upstream: UpstreamAddress;
   readonly onFault: (fault: Fault) => void;
+  /** Given when the request asks for an upgrade: called when the app agrees. From then on the answer is the callee's. */
+  readonly onSwitch?: (head: ResponseHead, connection: UpstreamConnection, early: Buffer) => void;
 }
 
+const NO_SERVER: ReadonlySet<UpstreamServer> = new Set();
 /** Methods that may be sent twice without asking (RFC 9110 §9.2.2), as far as they come without a body. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'PROPFIND', 'REPORT']);
 /** A request that cannot be repeated goes on a connection that the app has hardly had time to close. */
@@ -33,6 +38,7 @@ const SMALL = 16384;
 
 const FAULTS_BY_FAILURE: Readonly<Record<UpstreamFailure['kind'], FaultId>> = {
   unreachable: 'UPSTREAM-DOWN',
+  tls: 'UPSTREAM-TLS',
   closed: 'UPSTREAM-DOWN',
   malformed: 'UPSTREAM-MALFORMED',
   timeout: 'UPSTREAM-TIMEOUT',
@@ -51,6 +57,8 @@ export class Exchange implements ConnectionUser {
   #text = '';
   #state: 'open' | 'answered' | 'over' = 'open';
   #repeated = false;
+  /** Servers that could not be reached for this request. */
+  #tried = NO_SERVER;
   #paused = false;
 
   constructor(owner: ExchangeOwner, call: ExchangeCall, head: RequestHead) {
@@ -64,18 +72,23 @@ export class Exchange implements ConnectionUser {
     if (isGone(req, res)) return; // left while it was judged; `close` will not come again
     res.on('close', this.#left);
     if (this.#head.length > this.#owner.maxRequestBytes) this.#tooLarge();
-    else this.#connect(this.#repeatable ? Number.POSITIVE_INFINITY : FRESH_MS);
+    else this.#connect();
   }
 
-  #connect(maxQuiet: number): void {
-    const { upstream, wire } = this.#call;
-    const connection = this.#owner.take(upstream, maxQuiet);
+  #connect(maxQuiet = this.#repeatable ? Number.POSITIVE_INFINITY : FRESH_MS): void {
+    const { upstream, wire, onSwitch } = this.#call;
+    const connection = this.#owner.take(upstream, { maxQuiet, forUpgrade: onSwitch !== undefined, tried: this.#tried });
     if (connection === undefined) {
       this.#fail(fault('UPSTREAM-DOWN', `upstream ${upstream.text}: all connections are in use`));
       return;
     }
     this.#connection = connection;
-    connection.begin(this, this.#head.text, wire.method);
+    const text = atServer(this.#head.text, wire, connection.server);
+    if (typeof text === 'string') connection.begin(this, text, wire.method, this.#head.upgrade);
+    else {
+      connection.destroy();
+      this.#fail(text);
+    }
   }
 
   connected(): void {
@@ -141,7 +154,24 @@ export class Exchange implements ConnectionUser {
       this.#connect(-1);
       return;
     }
-    this.#fail(fault(FAULTS_BY_FAILURE[failure.kind], failure.detail));
+    const { servers } = this.#call.upstream;
+    const failed = this.#connection?.server;
+    if (failure.unsent && failed !== undefined && this.#tried.size + 1 < servers.length) {
+      this.#tried = new Set([...this.#tried, failed]);
+      this.#connect();
+      return;
+    }
+    const isLast = failure.unsent && servers.length > 1;
+    this.#fail(fault(isLast ? 'UPSTREAMS-DOWN' : FAULTS_BY_FAILURE[failure.kind], failure.detail));
+  }
+
+  switched(head: ResponseHead, early: Buffer): void {
+    const { onSwitch } = this.#call;
+    const connection = this.#connection;
+    if (this.#state !== 'open' || onSwitch === undefined || connection === undefined) return;
+    this.#over();
+    this.#call.res.off('close', this.#left);
+    onSwitch(head, connection, early);
   }
 
   get #repeatable(): boolean {

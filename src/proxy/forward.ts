@@ -1,14 +1,18 @@
 import type { UpstreamAddress } from '../core/app.ts';
-import type { Fault } from '../core/fault.ts';
+import { type Fault, fault } from '../core/fault.ts';
 import type { Wire } from '../core/wire.ts';
-import type { ClientRequest, ClientResponse } from '../server/client.ts';
+import type { ClientRequest, ClientResponse, Upgrade } from '../server/client.ts';
+import { agreement } from './agreement.ts';
 import { abandon, hasUnframedBody } from './client.ts';
-import { Exchange, type ExchangeOwner } from './exchange.ts';
+import { Exchange, type ExchangeCall, type ExchangeOwner } from './exchange.ts';
 import { HeaderNames } from './hop-by-hop.ts';
 import { type Asserted, type HeadRules, requestHead } from './request-head.ts';
 import { setCookieNames } from './set-cookie.ts';
+import { Tunnel, type TunnelWatch } from './tunnel.ts';
+import { TunnelRegistry } from './tunnel-registry.ts';
+import { upstreamAt } from './upstream-at.ts';
 import type { UpstreamConnection, UpstreamTimeouts } from './upstream-connection.ts';
-import { UpstreamPools } from './upstream-pool.ts';
+import { UpstreamPools, type Wanted } from './upstream-pool.ts';
 
 /** What no app may be told by a client, and no client by an app. Follows from the configuration. */
 export interface ProxyGuards {
@@ -21,6 +25,11 @@ export interface ProxyGuards {
 export interface ForwarderOptions extends ProxyGuards {
   /** Told when an app tried to set such a cookie; the header was left out. */
   readonly onRefusedCookie: (name: string) => void;
+  /**
+   * A number that differs from any before when what a tunnel was allowed by may have changed: policy, users, sessions.
+   * Absent: nothing ever does.
+   */
+  readonly changes?: () => number;
   readonly timeouts?: Partial<UpstreamTimeouts>;
   readonly limits?: Partial<ForwardLimits>;
 }
@@ -51,6 +60,13 @@ export interface ForwardCall extends Asserted {
    * true: the client's connection was cut already, and only the log is left to do. Not called when the client left.
    */
   readonly onFault: (fault: Fault) => void;
+  /** Given when the client may leave HTTP with this request. */
+  readonly tunnel?: TunnelCall;
+}
+
+export interface TunnelCall {
+  readonly upgrade: Upgrade;
+  readonly watch: TunnelWatch;
 }
 
 export interface Forwarder {
@@ -59,11 +75,23 @@ export interface Forwarder {
   guard(guards: ProxyGuards): void;
   /** Open connections to apps, busy and kept. */
   readonly connections: number;
+  /** See upstream-at.ts. */
+  upstreamAt(url: string, like: UpstreamAddress): UpstreamAddress | undefined;
+  /** Open tunnels. */
+  readonly tunnels: number;
+  /** Cuts all tunnels, and those that come later: the listeners are about to close. */
+  closeTunnels(): void;
   /** Closes all connections to apps at once. */
   close(): void;
 }
 
-const TIMEOUTS: UpstreamTimeouts = { connect: 5000, responseHead: 60_000, stall: 300_000, keepAlive: 4000 };
+const TIMEOUTS: UpstreamTimeouts = {
+  connect: 5000,
+  responseHead: 60_000,
+  stall: 300_000,
+  tunnel: 3_600_000,
+  keepAlive: 4000,
+};
 const LIMITS: ForwardLimits = {
   maxHeadBytes: 65536,
   maxHeaders: 256,
@@ -94,13 +122,14 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   );
   const owner: ExchangeOwner = {
     maxRequestBytes: limits.maxRequestBytes,
-    take: (address: UpstreamAddress, maxQuiet: number): UpstreamConnection | undefined => pools.take(address, maxQuiet),
+    take: (address: UpstreamAddress, wanted: Wanted): UpstreamConnection | undefined => pools.take(address, wanted),
     linger(req) {
       if (req.complete) return;
       lingering.set(req, pools.now + limits.lingerMs);
       pools.startClock();
     },
   };
+  const tunnels = new TunnelRegistry(options.changes ?? (() => 0));
   return {
     forward(call) {
       const { req, wire } = call;
@@ -108,9 +137,11 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       const isAlone = req.stream === undefined;
       if (isAlone && condemned.has(req.socket)) return;
       const isHttp10 = req.httpVersionMajor === 1 && req.httpVersionMinor === 0;
-      const head = requestHead({ wire, isHttp10, hasUnframedBody: hasUnframedBody(req) }, call, rules);
+      const mayUpgrade = call.tunnel !== undefined;
+      const source = { wire, isHttp10, hasUnframedBody: hasUnframedBody(req), mayUpgrade };
+      const head = requestHead(source, call, rules);
       if (head.ok) {
-        new Exchange(owner, call, head.value).start();
+        new Exchange(owner, mayUpgrade ? tunnelling(call, tunnels) : call, head.value).start();
         return;
       }
       if (isAlone) condemned.add(req.socket);
@@ -123,7 +154,36 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     get connections() {
       return pools.size;
     },
-    close: () => pools.close(),
+    upstreamAt,
+    get tunnels() {
+      return tunnels.size;
+    },
+    closeTunnels: () => tunnels.close(),
+    close() {
+      tunnels.close();
+      pools.close();
+    },
+  };
+}
+
+/** The exchange of a request that may become a tunnel. */
+function tunnelling(call: ForwardCall, tunnels: TunnelRegistry): ExchangeCall {
+  const { tunnel: wanted, wire, onFault } = call;
+  if (wanted === undefined) return call;
+  return {
+    ...call,
+    onSwitch(head, connection, early) {
+      const text = agreement(head, wire.headers);
+      if (text === undefined) {
+        connection.destroy();
+        onFault(fault('UPSTREAM-MALFORMED', '101 with an answer to another handshake: Sec-WebSocket-Accept'));
+        return;
+      }
+      const { upgrade, watch } = wanted;
+      const tunnel = new Tunnel(upgrade.take(), connection, watch, tunnels);
+      tunnel.start(text, early, upgrade.early);
+      tunnels.add(tunnel);
+    },
   };
 }
 

@@ -23,6 +23,7 @@ export type ResponseKind =
   | 'keep-alive'
   | 'content-length'
   | 'transfer-encoding'
+  | 'upgrade'
   | 'set-cookie';
 
 /**
@@ -57,6 +58,7 @@ const RESPONSE_KINDS: ReadonlyMap<string, ResponseKind> = new Map([
   ['keep-alive', 'keep-alive'],
   ['content-length', 'content-length'],
   ['transfer-encoding', 'transfer-encoding'],
+  ['upgrade', 'upgrade'],
   ['set-cookie', 'set-cookie'],
 ]);
 

@@ -30,6 +30,8 @@ export interface HeadSource {
   readonly isHttp10: boolean;
   /** A body follows although no header says so. */
   readonly hasUnframedBody: boolean;
+  /** True: an upgrade that the client asks for may come about. */
+  readonly mayUpgrade: boolean;
 }
 
 /** A request head ready to be written, and how its body is framed towards the app. */
@@ -41,6 +43,8 @@ export interface RequestHead {
   readonly length: number;
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
+  /** What the app is offered in `Upgrade`; undefined: nothing. */
+  readonly upgrade: string | undefined;
 }
 
 export interface HeadRules {
@@ -77,6 +81,7 @@ export function requestHead(source: HeadSource, asserted: Asserted, rules: HeadR
   }
   const problem = judge(source, found);
   if (problem !== undefined) return err(problem);
+  const upgrade = source.mayUpgrade ? offered(found) : undefined;
   const length = found.lengths === 0 ? 0 : Number(found.length);
   const isChunked = found.encodings > 0 || (found.lengths === 0 && source.hasUnframedBody);
   const framing = isChunked
@@ -85,10 +90,11 @@ export function requestHead(source: HeadSource, asserted: Asserted, rules: HeadR
       ? `Content-Length: ${found.length}\r\n`
       : '';
   return ok({
-    text: `${method} ${target} HTTP/1.1\r\n${found.text}${framing}${asserts(asserted)}${identityBlock(asserted.identity, rules.names)}\r\n`,
+    text: `${method} ${target} HTTP/1.1\r\n${found.text}${upgrade === undefined ? '' : `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`}${framing}${asserts(asserted)}${identityBlock(asserted.identity, rules.names)}\r\n`,
     body: isChunked ? 'chunked' : length > 0 ? 'length' : 'none',
     length,
     expectsContinue: found.expect !== undefined && !source.isHttp10,
+    upgrade,
   });
 }
 
@@ -170,20 +176,50 @@ function judge(source: HeadSource, found: Found): Fault | undefined {
   if (found.expect !== undefined && found.expect.toLowerCase() !== '100-continue') {
     return fault('EXPECT-UNKNOWN', `Expect ${quote(found.expect)}`);
   }
-  return upgradeFault(found);
+  return source.mayUpgrade ? unfitForUpgrade(source, found) : upgradeFault(found);
 }
 
 /**
  * A WebSocket client can do nothing with a plain answer, and bytes that follow its request are frames, not requests;
- * so it is refused. Any other upgrade (h2c) is an offer that a server may ignore: the request goes on without it.
+ * so it is refused where no tunnel can be. Any other upgrade (h2c) is an offer that a server may ignore: the request
+ * goes on without it.
  */
 function upgradeFault(found: Found): Fault | undefined {
-  if (found.upgrade === undefined || found.connection === undefined) return undefined;
-  if (!connectionOptions(found.connection).includes('upgrade')) return undefined;
-  const wanted = connectionOptions(found.upgrade);
-  return wanted.some((protocol) => protocol.startsWith('websocket'))
-    ? fault('UPGRADE-UNSUPPORTED', `Upgrade ${quote(found.upgrade)}`)
+  return wanted(found).some((protocol) => protocol.startsWith('websocket'))
+    ? fault('UPGRADE-UNSUPPORTED', `Upgrade ${quote(found.upgrade ?? '')}`)
     : undefined;
+}
+
+function unfitForUpgrade(source: HeadSource, found: Found): Fault | undefined {
+  const protocols = offered(found);
+  if (protocols === undefined) return fault('UPGRADE-UNSUPPORTED', `Upgrade ${quote(found.upgrade ?? '')}`);
+  if (found.encodings > 0 || (found.lengths > 0 && found.length !== '0')) {
+    return fault('UPGRADE-UNSUPPORTED', 'an upgrade with a body');
+  }
+  const isWebSocket = connectionOptions(protocols).includes('websocket');
+  return isWebSocket && source.wire.method !== 'GET'
+    ? fault('UPGRADE-UNSUPPORTED', `WebSocket by ${source.wire.method}`)
+    : undefined;
+}
+
+/** Protocols asked for, in lower case; none without `Connection: upgrade` (RFC 9110 §7.8). */
+function wanted(found: Pick<Found, 'connection' | 'upgrade'>): string[] {
+  if (found.upgrade === undefined || found.connection === undefined) return [];
+  return connectionOptions(found.connection).includes('upgrade') ? connectionOptions(found.upgrade) : [];
+}
+
+/** Protocols that may be tunnelled: HTTP itself would be requests that nobody judges (h2c smuggling), TLS a detour to it. */
+function offered(found: Pick<Found, 'connection' | 'upgrade'>): string | undefined {
+  const protocols = wanted(found).filter((p) => PROTOCOL.test(p) && !HIDES_REQUESTS.test(p));
+  return protocols.length === 0 ? undefined : protocols.join(', ');
+}
+
+const PROTOCOL = /^[!#$%&'*+.^_`|~0-9a-z-]+(?:\/[!#$%&'*+.^_`|~0-9a-z-]+)?$/;
+const HIDES_REQUESTS = /^(?:h2c?|h3|http|tls)(?:$|[/.-])/;
+
+/** True when a request offers a protocol that may be tunnelled. */
+export function asksForTunnel(connection: string, upgrade: string): boolean {
+  return offered({ connection, upgrade }) !== undefined;
 }
 
 function asserts(a: Asserted): string {

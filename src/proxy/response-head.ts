@@ -16,6 +16,8 @@ export interface ResponseHead {
   readonly keepAlive: boolean;
   /** Seconds that the app announces to keep an idle connection, from `Keep-Alive: timeout=`. */
   readonly idleSeconds: number | undefined;
+  /** Of a 101 that says `Connection: upgrade`: the protocol it agrees to. */
+  readonly upgrade: string | undefined;
 }
 
 export interface ResponseRules {
@@ -33,6 +35,7 @@ interface Found {
   encoding: string;
   connection: string | undefined;
   keepAlive: string | undefined;
+  upgrade: string | undefined;
 }
 
 /** What is wrong with a response, for the log. */
@@ -67,6 +70,7 @@ export function parseResponseHead(text: string, method: string, rules: ResponseR
     encoding: '',
     connection: undefined,
     keepAlive: undefined,
+    upgrade: undefined,
   };
   const problem = walk(text, lineEnd + 2, found, rules);
   if (problem !== undefined) return problem;
@@ -106,6 +110,9 @@ function take(name: string, value: string, found: Found, rules: ResponseRules): 
     case 'transfer-encoding':
       found.encodings++;
       found.encoding = value;
+      return true;
+    case 'upgrade':
+      found.upgrade = found.upgrade === undefined ? value : `${found.upgrade},${value}`;
       return true;
     case 'connection':
       found.connection = found.connection === undefined ? value : `${found.connection},${value}`;
@@ -163,6 +170,7 @@ function frame(status: number, http10: boolean, method: string, found: Found): R
     length: framing === 'length' ? Number(found.length) : 0,
     keepAlive: !http10 && framing !== 'until-close' && !options.includes('close') && status !== 101,
     idleSeconds: found.keepAlive === undefined ? undefined : announced(found.keepAlive),
+    upgrade: status === 101 && options.includes('upgrade') ? found.upgrade : undefined,
   };
 }
 

@@ -1,4 +1,6 @@
+import { quote } from '../core/target.ts';
 import { type BodyPart, ChunkedDecoder } from './chunked-decoder.ts';
+import { connectionOptions } from './hop-by-hop.ts';
 import { isMalformed, parseResponseHead, type ResponseHead, type ResponseRules } from './response-head.ts';
 
 export interface ParserLimits extends ResponseRules {
@@ -18,16 +20,24 @@ const END_OF_HEAD = '\r\n\r\n';
 const USUAL_HEAD = 4096;
 const MAX_INTERIM = 16;
 
-type State = 'unasked' | 'head' | 'length' | 'chunked' | 'until-close' | 'done';
+type State = 'unasked' | 'head' | 'length' | 'chunked' | 'until-close' | 'done' | 'switched';
+
+/** The app agreed to an upgrade; from `at` on the bytes of this read are no longer HTTP. */
+export interface Switched {
+  readonly head: ResponseHead;
+  readonly at: number;
+}
 
 /**
  * Parses the responses of one upstream connection, in any split of the bytes. Interim responses (1xx) are swallowed;
- * 101 is malformed, because no upgrade is ever asked for.
+ * 101 ends HTTP on the connection where it answers the upgrade that was asked for, and is malformed anywhere else.
  */
 export class ResponseParser {
   readonly #limits: ParserLimits;
   #state: State = 'unasked';
   #method = '';
+  #upgrade: string | undefined;
+  #switched: Switched | undefined;
   #partial = '';
   #left = 0;
   #interim = 0;
@@ -39,10 +49,11 @@ export class ResponseParser {
     this.#limits = limits;
   }
 
-  /** Begins to wait for the answer to a request with this method. */
-  expect(method: string): void {
+  /** Begins to wait for the answer to a request with this method, which offered these protocols (`Upgrade`). */
+  expect(method: string, upgrade?: string): void {
     this.#state = 'head';
     this.#method = method;
+    this.#upgrade = upgrade;
     this.#partial = '';
     this.#interim = 0;
     this.#answer = undefined;
@@ -56,6 +67,11 @@ export class ResponseParser {
   /** True when the answer is complete. */
   get done(): boolean {
     return this.#state === 'done';
+  }
+
+  /** Set once the app agreed to the upgrade. */
+  get switched(): Switched | undefined {
+    return this.#switched;
   }
 
   /** The head of the answer, once it was read. */
@@ -77,7 +93,7 @@ export class ResponseParser {
       if (next < 0) return undefined;
       at = next;
     }
-    return this.#body(bytes, at, end, sink);
+    return this.#state === 'switched' ? undefined : this.#body(bytes, at, end, sink);
   }
 
   /** The app closed the connection. True when that completed the response, false when something is missing. */
@@ -107,9 +123,18 @@ export class ResponseParser {
     if (isMalformed(head)) return head.malformed;
     const next = from + stop + END_OF_HEAD.length - kept;
     if (head.status >= 200) this.#begin(head, sink);
-    else if (head.status === 101) return '101 Switching Protocols without a request for it';
+    else if (head.status === 101) return this.#switch(head, next) ?? next;
     else if (++this.#interim > MAX_INTERIM) return `more than ${MAX_INTERIM} interim responses`;
     return next;
+  }
+
+  #switch(head: ResponseHead, at: number): string | undefined {
+    if (this.#upgrade === undefined) return '101 Switching Protocols without a request for it';
+    const agreed = head.upgrade?.toLowerCase() ?? '';
+    if (!connectionOptions(this.#upgrade).includes(agreed)) return `101 for ${quote(agreed)}, which was not offered`;
+    this.#state = 'switched';
+    this.#switched = { head, at };
+    return undefined;
   }
 
   #begin(head: ResponseHead, sink: ResponseSink): void {

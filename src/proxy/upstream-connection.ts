@@ -1,6 +1,8 @@
-import { connect, type Socket } from 'node:net';
-import type { UpstreamAddress } from '../core/app.ts';
+import type { Socket } from 'node:net';
+import type { UpstreamServer } from '../core/app.ts';
+import type { ResponseHead } from './response-head.ts';
 import { type ParserLimits, ResponseParser, type ResponseSink } from './response-parser.ts';
+import { openSocket } from './upstream-socket.ts';
 
 /** Milliseconds. All but `connect` are times without a byte in either direction, never totals. */
 export interface UpstreamTimeouts {
@@ -9,15 +11,31 @@ export interface UpstreamTimeouts {
   readonly responseHead: number;
   /** Of a body in either direction. */
   readonly stall: number;
+  /** Of a tunnel, both directions together. */
+  readonly tunnel: number;
   /** Of a connection that is kept for the next request. */
   readonly keepAlive: number;
 }
 
-/** Why an exchange failed. `untouched`: the app's end was closed on a kept connection before any byte of an answer. */
+/** Why an exchange failed. */
 export interface UpstreamFailure {
-  readonly kind: 'unreachable' | 'closed' | 'malformed' | 'timeout' | 'client-stalled';
+  readonly kind: 'unreachable' | 'tls' | 'closed' | 'malformed' | 'timeout' | 'client-stalled';
   readonly detail: string;
+  /** The app's end was closed on a kept connection before any byte of an answer. */
   readonly untouched: boolean;
+  /** No byte of the request left: the connection never came to be. */
+  readonly unsent: boolean;
+}
+
+/** The far end of a connection that left HTTP: gets what the app sends. */
+export interface TunnelEnd {
+  /** The bytes are only valid in the call. */
+  fromApp(bytes: Buffer, from: number, to: number): void;
+  /** The app takes more bytes again after `write` returned false. */
+  appDrained(): void;
+  /** The app sends nothing more, but may still read. */
+  appEnded(): void;
+  appClosed(hadError: boolean): void;
 }
 
 /** The request that a connection works for. No method is called after `failed` or after the exchange ended. */
@@ -29,6 +47,8 @@ export interface ConnectionUser extends ResponseSink {
   /** The app takes more bytes again after `write` returned false. */
   drained(): void;
   failed(failure: UpstreamFailure): void;
+  /** The app agreed to the upgrade; `early` came with its answer. The connection is nobody's until `tunnel`. */
+  switched(head: ResponseHead, early: Buffer): void;
   /** The exchange is quiet for a while: only the time-outs of this connection count from here, not an idle client's. */
   lasts(): void;
   /** True when the whole request was written. */
@@ -44,9 +64,16 @@ export interface ConnectionOwner {
   /** One buffer for the reads of all connections: each read is used up before the next one begins. */
   readonly readBuffer: Buffer;
   readonly limits: ParserLimits;
-  readonly timeouts: UpstreamTimeouts;
   idle(connection: UpstreamConnection): void;
   closed(connection: UpstreamConnection): void;
+  /** How the server behind it is doing. */
+  judged(connection: UpstreamConnection, isWell: boolean): void;
+}
+
+export interface ConnectionOptions {
+  readonly timeouts: UpstreamTimeouts;
+  /** True: for a request that may leave HTTP. Such a connection is never kept for another one. */
+  readonly forUpgrade: boolean;
 }
 
 /** Milliseconds of quiet after which an exchange is a lasting one: long polls, event streams. */
@@ -54,48 +81,61 @@ const LASTING = 1000;
 
 /** One HTTP/1.1 connection to an app: one request at a time, then back to the pool or closed. */
 export class UpstreamConnection {
-  readonly address: UpstreamAddress;
+  readonly server: UpstreamServer;
+  readonly #timeouts: UpstreamTimeouts;
+  readonly #forUpgrade: boolean;
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
   readonly #parser: ResponseParser;
   #user: ConnectionUser | undefined;
-  #state: 'connecting' | 'open' | 'closed' = 'connecting';
+  #tunnel: TunnelEnd | undefined;
+  #state: 'connecting' | 'handshake' | 'open' | 'closed' = 'connecting';
+  /** Not written before the server is known to be the right one. */
+  #head = '';
   #served = 0;
   #touched: number;
   #keepFor: number;
   #error = '';
 
-  constructor(address: UpstreamAddress, owner: ConnectionOwner) {
-    this.address = address;
+  constructor(server: UpstreamServer, owner: ConnectionOwner, { timeouts, forUpgrade }: ConnectionOptions) {
+    this.server = server;
+    this.#timeouts = timeouts;
+    this.#forUpgrade = forUpgrade;
     this.#owner = owner;
     this.#touched = owner.now;
-    this.#keepFor = owner.timeouts.keepAlive;
+    this.#keepFor = timeouts.keepAlive;
     this.#parser = new ResponseParser(owner.limits);
     const buffer = owner.readBuffer;
-    this.#socket = connect({
-      host: address.hostname,
-      port: address.port,
-      noDelay: true,
-      onread: { buffer, callback: (length) => this.#read(length) },
-    });
+    const onread = { buffer, callback: (length: number) => this.#read(length) };
+    this.#socket = openSocket(server, { onread, allowHalfOpen: forUpgrade });
     this.#listen(this.#socket);
   }
 
   #listen(socket: Socket): void {
     socket.on('connect', () => {
-      this.#state = 'open';
-      this.#touched = this.#owner.now;
-      this.#user?.connected();
+      if (this.server.tls === undefined) this.#opened();
+      else this.#state = 'handshake';
     });
+    if (this.server.tls !== undefined) socket.on('secureConnect', () => this.#opened());
     socket.on('drain', () => {
       this.#touched = this.#owner.now;
       this.#user?.drained();
+      this.#tunnel?.appDrained();
     });
     socket.on('error', (error: Error & { code?: string }) => {
       this.#error = error.code ?? error.message;
     });
     socket.on('end', () => this.#ended());
-    socket.on('close', () => this.#closed());
+    socket.on('close', (hadError) => this.#closed(hadError));
+  }
+
+  #opened(): void {
+    this.#state = 'open';
+    this.#touched = this.#owner.now;
+    if (this.#user === undefined) return;
+    this.#socket.write(this.#head, 'latin1');
+    this.#head = '';
+    this.#user.connected();
   }
 
   /** False as soon as the connection is known to be lost. */
@@ -109,12 +149,32 @@ export class UpstreamConnection {
   }
 
   /** Writes a request head and works for `user` until its exchange ended. */
-  begin(user: ConnectionUser, head: string, method: string): void {
+  begin(user: ConnectionUser, head: string, method: string, upgrade?: string): void {
     this.#user = user;
     this.#touched = this.#owner.now;
-    this.#parser.expect(method);
+    this.#parser.expect(method, upgrade);
+    if (this.#state !== 'open') {
+      this.#head = head;
+      return;
+    }
     this.#socket.write(head, 'latin1');
-    if (this.#state === 'open') user.connected();
+    user.connected();
+  }
+
+  /** After `switched`: everything from here on goes to `end`, as it comes. */
+  tunnel(end: TunnelEnd): void {
+    this.#tunnel = end;
+    this.#touched = this.#owner.now;
+  }
+
+  /** Sends no more, once what was written is out. */
+  end(): void {
+    this.#socket.end();
+  }
+
+  /** Closes once what was written is out. */
+  destroySoon(): void {
+    this.#socket.destroySoon();
   }
 
   /** Body bytes; false asks to wait for `drained`. */
@@ -144,19 +204,24 @@ export class UpstreamConnection {
   /** Closes at once; the user hears nothing more. */
   destroy(): void {
     this.#user = undefined;
+    this.#tunnel = undefined;
     this.#socket.destroy();
   }
 
   /** Called now and then: ends what has been quiet for too long. */
   checkTimeouts(): void {
     const quiet = this.quietFor;
-    const { connect, responseHead, stall } = this.#owner.timeouts;
+    const { connect, responseHead, stall, tunnel } = this.#timeouts;
     const user = this.#user;
+    if (this.#tunnel !== undefined) {
+      if (quiet >= tunnel) this.#socket.destroy();
+      return;
+    }
     if (user === undefined) {
       if (quiet >= this.#keepFor) this.#socket.destroy();
       return;
     }
-    if (this.#state === 'connecting') {
+    if (this.#state === 'connecting' || this.#state === 'handshake') {
       if (quiet >= connect) this.#fail('timeout', `no connection within ${connect} ms`);
       return;
     }
@@ -171,6 +236,10 @@ export class UpstreamConnection {
 
   #read(length: number): boolean {
     this.#touched = this.#owner.now;
+    if (this.#tunnel !== undefined) {
+      this.#tunnel.fromApp(this.#owner.readBuffer, 0, length);
+      return true;
+    }
     const user = this.#user;
     if (user === undefined) {
       // Unasked bytes on a kept connection would be taken for the answer to the next request.
@@ -182,6 +251,14 @@ export class UpstreamConnection {
       this.#fail('malformed', problem);
       return false;
     }
+    const { switched } = this.#parser;
+    if (switched !== undefined) {
+      this.#user = undefined;
+      this.#owner.judged(this, true);
+      user.switched(switched.head, Buffer.from(this.#owner.readBuffer.subarray(switched.at, length)));
+      if (this.#tunnel === undefined) this.#socket.destroy();
+      return true;
+    }
     user.flush();
     if (this.#user === user && this.#parser.done) this.#settle(user);
     return true;
@@ -190,14 +267,15 @@ export class UpstreamConnection {
   /** The answer is complete: keep the connection if both sides are in step, else close it. */
   #settle(user: ConnectionUser): void {
     this.#user = undefined;
+    this.#owner.judged(this, true);
     const head = this.#parser.head;
     const inStep = user.requestSent && head?.keepAlive === true && !this.#parser.surplus && this.#state === 'open';
-    if (!inStep) {
+    if (!inStep || this.#forUpgrade) {
       this.#socket.destroy();
       return;
     }
     this.#served++;
-    const { keepAlive } = this.#owner.timeouts;
+    const { keepAlive } = this.#timeouts;
     // A second earlier than announced, so that a request does not cross the app's closing on the way.
     const announced = head.idleSeconds === undefined ? keepAlive : head.idleSeconds * 1000 - 1000;
     this.#keepFor = Math.min(keepAlive, announced);
@@ -207,6 +285,10 @@ export class UpstreamConnection {
 
   #ended(): void {
     const user = this.#user;
+    if (this.#tunnel !== undefined) {
+      this.#tunnel.appEnded();
+      return;
+    }
     if (user === undefined) {
       this.#socket.destroy();
       return;
@@ -217,19 +299,27 @@ export class UpstreamConnection {
     } else this.#fail('closed', 'the app closed the connection before the end of its answer');
   }
 
-  #closed(): void {
-    const connected = this.#state === 'open';
+  #closed(hadError: boolean): void {
+    const before = this.#state;
     this.#state = 'closed';
     this.#owner.closed(this);
+    this.#tunnel?.appClosed(hadError);
+    this.#tunnel = undefined;
     if (this.#user === undefined) return;
-    if (connected) this.#fail('closed', `the connection broke: ${this.#error}`);
-    else this.#fail('unreachable', this.#error);
+    if (before === 'open' && !/^ERR_(?:SSL|TLS)/.test(this.#error)) {
+      this.#fail('closed', `the connection broke: ${this.#error}`);
+    } else this.#fail(before === 'connecting' ? 'unreachable' : 'tls', this.#error, before !== 'open');
   }
 
-  #fail(kind: UpstreamFailure['kind'], what: string): void {
+  #fail(kind: UpstreamFailure['kind'], what: string, unsent = this.#isUnsent): void {
     const user = this.#user;
     const untouched = kind === 'closed' && this.#served > 0 && this.#parser.untouched;
+    if (kind !== 'client-stalled' && !untouched) this.#owner.judged(this, false);
     this.destroy();
-    user?.failed({ kind, detail: `upstream ${this.address.text}: ${what}`, untouched });
+    user?.failed({ kind, detail: `upstream ${this.server.text}: ${what}`, untouched, unsent });
+  }
+
+  get #isUnsent(): boolean {
+    return this.#state === 'connecting' || this.#state === 'handshake';
   }
 }

@@ -1,29 +1,45 @@
-import type { UpstreamAddress } from '../core/app.ts';
+import type { UpstreamAddress, UpstreamServer } from '../core/app.ts';
 import type { ParserLimits } from './response-parser.ts';
 import { type ConnectionOwner, UpstreamConnection, type UpstreamTimeouts } from './upstream-connection.ts';
 
 export interface PoolLimits extends ParserLimits {
-  /** Connections to one app, busy and kept. */
+  /** Connections to one server, busy and kept. */
   readonly maxConnections: number;
-  /** Kept connections to one app. */
+  /** Kept connections to one server. */
   readonly maxIdle: number;
 }
 
 const READ_BYTES = 65536;
+/** A server that failed is left alone for so long, twice as long after each further failure, at most `MAX_REST_MS`. */
+const REST_MS = 1000;
+const MAX_REST_MS = 30_000;
 
 /** Kept connections, used last in first out, so that those not needed grow old and are closed. */
 class Pool {
   readonly idle: UpstreamConnection[] = [];
   size = 0;
+  failures = 0;
+  restsUntil = 0;
 }
 
-/** The connections to all apps, one pool for each address object: a reloaded configuration begins with fresh ones. */
+/** What a request asks of a connection. */
+export interface Wanted {
+  /** A kept connection was used at most so many milliseconds ago; negative: a new one. */
+  readonly maxQuiet: number;
+  readonly forUpgrade: boolean;
+  /** Servers that were tried for this request already. */
+  readonly tried: ReadonlySet<UpstreamServer>;
+}
+
+/** The connections to all apps, one pool for each server object: a reloaded configuration begins with fresh ones. */
 export class UpstreamPools implements ConnectionOwner {
   readonly limits: PoolLimits;
-  readonly timeouts: UpstreamTimeouts;
   readonly readBuffer: Buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   now = 0;
-  readonly #pools = new WeakMap<UpstreamAddress, Pool>();
+  readonly #timeouts: UpstreamTimeouts;
+  readonly #ownTimeouts = new WeakMap<UpstreamAddress, UpstreamTimeouts>();
+  readonly #pools = new WeakMap<UpstreamServer, Pool>();
+  readonly #turns = new WeakMap<UpstreamAddress, number>();
   readonly #live = new Set<UpstreamConnection>();
   readonly #onTick: (now: number) => boolean;
   readonly #tickMs: number;
@@ -32,53 +48,98 @@ export class UpstreamPools implements ConnectionOwner {
   /** `onTick` runs on each tick of the coarse clock; true asks for more ticks. */
   constructor(limits: PoolLimits, timeouts: UpstreamTimeouts, onTick: (now: number) => boolean) {
     this.limits = limits;
-    this.timeouts = timeouts;
+    this.#timeouts = timeouts;
     this.#onTick = onTick;
     const shortest = Math.min(timeouts.connect, timeouts.responseHead, timeouts.stall, timeouts.keepAlive);
     this.#tickMs = Math.max(5, Math.min(500, shortest / 4));
   }
 
-  /**
-   * A connection for a request: a kept one that was used at most `maxQuiet` milliseconds ago (negative: none), or a
-   * new one. Undefined when the app has as many connections as it may.
-   */
-  take(address: UpstreamAddress, maxQuiet: number): UpstreamConnection | undefined {
-    let pool = this.#pools.get(address);
-    if (pool === undefined) {
-      pool = new Pool();
-      this.#pools.set(address, pool);
-    }
-    let kept = pool.idle.at(-1);
-    while (kept !== undefined && kept.quietFor <= maxQuiet) {
-      pool.idle.pop();
-      if (kept.usable) return kept;
-      kept = pool.idle.at(-1);
-    }
+  /** A kept connection or a new one. Undefined when there are as many as there may be, or every server was tried. */
+  take(address: UpstreamAddress, wanted: Wanted): UpstreamConnection | undefined {
+    const server = address.servers.length === 1 ? address.servers[0] : this.#choose(address, wanted.tried);
+    if (server === undefined) return undefined;
+    const pool = this.#poolOf(server);
+    const kept = wanted.forUpgrade ? undefined : takeKept(pool, wanted.maxQuiet);
+    if (kept !== undefined) return kept;
     if (pool.size >= this.limits.maxConnections) {
       const eldest = pool.idle.shift();
       if (eldest === undefined) return undefined;
       eldest.destroy();
     }
     pool.size++;
-    const connection = new UpstreamConnection(address, this);
+    const { forUpgrade } = wanted;
+    const connection = new UpstreamConnection(server, this, { timeouts: this.#timeoutsFor(address), forUpgrade });
     this.#live.add(connection);
     this.startClock();
     return connection;
   }
 
+  /**
+   * Of the servers that were not tried, the least busy one that is not resting, in turns among equals. When all of them
+   * rest, they are asked anyway: whoever is tried is known to be down no longer than everybody.
+   */
+  #choose(address: UpstreamAddress, tried: ReadonlySet<UpstreamServer>): UpstreamServer | undefined {
+    const { servers } = address;
+    const turn = this.#turns.get(address) ?? 0;
+    this.#turns.set(address, (turn + 1) % servers.length);
+    let best: UpstreamServer | undefined;
+    let least = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < servers.length; i++) {
+      const server = servers[(turn + i) % servers.length];
+      if (server === undefined || tried.has(server)) continue;
+      const pool = this.#poolOf(server);
+      const load = pool.size - pool.idle.length + (this.now < pool.restsUntil ? this.limits.maxConnections : 0);
+      if (load >= least) continue;
+      best = server;
+      least = load;
+    }
+    return best;
+  }
+
+  #poolOf(server: UpstreamServer): Pool {
+    const known = this.#pools.get(server);
+    if (known !== undefined) return known;
+    const pool = new Pool();
+    this.#pools.set(server, pool);
+    return pool;
+  }
+
+  #timeoutsFor(address: UpstreamAddress): UpstreamTimeouts {
+    const { answerMs, idleMs } = address;
+    if (answerMs === undefined && idleMs === undefined) return this.#timeouts;
+    const known = this.#ownTimeouts.get(address);
+    if (known !== undefined) return known;
+    const { responseHead, stall, tunnel } = this.#timeouts;
+    const own: UpstreamTimeouts = {
+      ...this.#timeouts,
+      responseHead: answerMs ?? responseHead,
+      stall: idleMs ?? Math.max(stall, answerMs ?? 0),
+      tunnel: idleMs ?? tunnel,
+    };
+    this.#ownTimeouts.set(address, own);
+    return own;
+  }
+
   idle(connection: UpstreamConnection): void {
-    const idle = this.#pools.get(connection.address)?.idle;
+    const idle = this.#pools.get(connection.server)?.idle;
     if (idle === undefined || idle.length >= this.limits.maxIdle) connection.destroy();
     else idle.push(connection);
   }
 
   closed(connection: UpstreamConnection): void {
     if (!this.#live.delete(connection)) return;
-    const pool = this.#pools.get(connection.address);
+    const pool = this.#pools.get(connection.server);
     if (pool === undefined) return;
     pool.size--;
     const at = pool.idle.indexOf(connection);
     if (at >= 0) pool.idle.splice(at, 1);
+  }
+
+  judged(connection: UpstreamConnection, isWell: boolean): void {
+    const pool = this.#pools.get(connection.server);
+    if (pool === undefined || (isWell && pool.failures === 0)) return;
+    pool.failures = isWell ? 0 : pool.failures + 1;
+    pool.restsUntil = isWell ? 0 : this.now + Math.min(MAX_REST_MS, REST_MS * 2 ** (pool.failures - 1));
   }
 
   /** Open connections of all apps. */
@@ -110,4 +171,14 @@ export class UpstreamPools implements ConnectionOwner {
     const wanted = this.#onTick(this.now);
     if (!wanted && this.#live.size === 0) this.#stopClock();
   }
+}
+
+function takeKept(pool: Pool, maxQuiet: number): UpstreamConnection | undefined {
+  let kept = pool.idle.at(-1);
+  while (kept !== undefined && kept.quietFor <= maxQuiet) {
+    pool.idle.pop();
+    if (kept.usable) return kept;
+    kept = pool.idle.at(-1);
+  }
+  return undefined;
 }

@@ -51,3 +51,11 @@ export interface ArrivedRequest extends ClientRequest {
 
 /** Answers the requests of a listener. */
 export type Handler = (req: ArrivedRequest, res: ClientResponse) => void;
+
+/** A client that asked to leave HTTP (RFC 9110 §7.8). Nothing after its request is read as a request. */
+export interface Upgrade {
+  /** What it sent behind the request, before anybody agreed. */
+  readonly early: Buffer;
+  /** Hands the connection over; the response of this request can no longer be used. */
+  take(): Socket;
+}

@@ -20,6 +20,7 @@ export class MemoryStore implements SessionStore {
   readonly #installationKeys = new Map<string, Uint8Array>();
   readonly #tokens = new MemoryTokens();
   #closed = false;
+  #changes = 0;
 
   find(key: SecretKey): FoundSecret | undefined {
     this.ping();
@@ -30,7 +31,7 @@ export class MemoryStore implements SessionStore {
   }
 
   open(session: Session, secrets: readonly Secret[], replaces?: string): void {
-    this.ping();
+    this.#change();
     this.#refuseDuplicates(session.id, secrets, replaces);
     if (replaces !== undefined) this.#drop(replaces);
     const entry: Entry = { session, secrets: new Map() };
@@ -39,7 +40,7 @@ export class MemoryStore implements SessionStore {
   }
 
   attach(sessionId: string, secret: Secret): boolean {
-    this.ping();
+    this.#change();
     const entry = this.#sessions.get(sessionId);
     if (entry === undefined) return false;
     if (this.#keys.has(secret.key)) throw new Error('The memory store holds this secret already.');
@@ -49,18 +50,18 @@ export class MemoryStore implements SessionStore {
   }
 
   touch(sessionId: string, now: number): void {
-    this.ping();
+    this.#change();
     const entry = this.#sessions.get(sessionId);
     if (entry !== undefined && entry.session.lastSeenAt < now) entry.session = { ...entry.session, lastSeenAt: now };
   }
 
   putHandOver(codeHash: string, handOver: HandOver): void {
-    this.ping();
+    this.#change();
     this.#handOvers.set(codeHash, handOver);
   }
 
   takeHandOver(codeHash: string): HandOver | undefined {
-    this.ping();
+    this.#change();
     const handOver = this.#handOvers.get(codeHash);
     this.#handOvers.delete(codeHash);
     return handOver;
@@ -74,7 +75,7 @@ export class MemoryStore implements SessionStore {
   }
 
   revoke(filter: SessionFilter): number {
-    this.ping();
+    this.#change();
     const matching = this.#matching(filter);
     if (filter.kind !== 'origin') {
       for (const entry of matching) this.#drop(entry.session.id);
@@ -88,7 +89,7 @@ export class MemoryStore implements SessionStore {
   }
 
   sweep(now: number, limit: number): number {
-    this.ping();
+    this.#change();
     let left = limit;
     for (const [id, { session }] of this.#sessions) {
       if (left === 0) break;
@@ -109,6 +110,7 @@ export class MemoryStore implements SessionStore {
     this.ping();
     const known = this.#installationKeys.get(name);
     if (known !== undefined) return known;
+    this.#change();
     const made = make();
     this.#installationKeys.set(name, made);
     return made;
@@ -120,12 +122,12 @@ export class MemoryStore implements SessionStore {
   }
 
   addToken(token: AppToken, key: SecretKey): boolean {
-    this.ping();
+    this.#change();
     return this.#tokens.add(token, key);
   }
 
   touchToken(id: string, now: number): void {
-    this.ping();
+    this.#change();
     this.#tokens.touch(id, now);
   }
 
@@ -135,7 +137,7 @@ export class MemoryStore implements SessionStore {
   }
 
   revokeTokens(filter: TokenFilter): number {
-    this.ping();
+    this.#change();
     return this.#tokens.revoke(filter);
   }
 
@@ -144,10 +146,14 @@ export class MemoryStore implements SessionStore {
   }
 
   forgetInstallationKeys(from: string, before: string): number {
-    this.ping();
+    this.#change();
     const names = [...this.#installationKeys.keys()].filter((name) => from <= name && name < before);
     for (const name of names) this.#installationKeys.delete(name);
     return names.length;
+  }
+
+  changes(): number {
+    return this.#changes;
   }
 
   ping(): void {
@@ -156,6 +162,11 @@ export class MemoryStore implements SessionStore {
 
   close(): void {
     this.#closed = true;
+  }
+
+  #change(): void {
+    this.ping();
+    this.#changes++;
   }
 
   #matching(filter: SessionFilter): Entry[] {

@@ -39,6 +39,7 @@ export class SqliteStore implements SessionStore {
   readonly #keys: SqliteKeys;
   readonly #found = new Map<SecretKey, FoundSecret>();
   readonly #foundTokens = new Map<SecretKey, AppToken>();
+  #changes = 0;
 
   /** `random` gives so many random bytes (ops/secrets.ts), for the encryption of installation keys. */
   constructor(path: string, random: (bytes: number) => Uint8Array) {
@@ -59,20 +60,21 @@ export class SqliteStore implements SessionStore {
   }
 
   find(key: SecretKey): FoundSecret | undefined {
-    this.#forgetIfChanged();
+    this.changes();
     return this.#found.get(key) ?? this.#read(this.#found, key, () => foundSecret(this.#sql.find.get(key)));
   }
 
   findToken(key: SecretKey): AppToken | undefined {
-    this.#forgetIfChanged();
+    this.changes();
     return this.#foundTokens.get(key) ?? this.#read(this.#foundTokens, key, () => appToken(this.#tokens.find.get(key)));
   }
 
-  /** Each look at the index takes note of what changed, so everything that was remembered goes at once. */
-  #forgetIfChanged(): void {
-    if (this.#index.isUnchanged()) return;
+  /** Each look at the index takes note of what changed, so it is counted, and everything that was remembered goes. */
+  changes(): number {
+    if (this.#index.isUnchanged()) return this.#changes;
     this.#found.clear();
     this.#foundTokens.clear();
+    return ++this.#changes;
   }
 
   /** The index was looked at before, so what is remembered here is never older than what it was remembered for. */

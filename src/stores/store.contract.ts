@@ -64,6 +64,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
   };
   opening(it);
   attaching(it);
+  changing(it);
   handingOver(it);
   revoking(it);
   ending(it);
@@ -163,6 +164,32 @@ function attaching(it: It): void {
     await store.touch('s1', T0 + 30_000);
     await store.touch('nobody', T0 + 90_000);
     for (const token of ['p', 'a']) assert.equal((await store.find(keyOf(token)))?.session.lastSeenAt, T0 + 60_000);
+  });
+}
+
+function changing(it: It): void {
+  it('counts what anybody commits, and nothing else', async (store, under) => {
+    const other = await under.another();
+    await store.open(sessionOf('s1'), [portalSecret('p')]);
+    let last = store.changes();
+    const changed = async (what: string, act: () => unknown, expected = true) => {
+      await act();
+      const now = store.changes();
+      assert.equal(now !== last, expected, what);
+      last = now;
+    };
+    const read = async () => [await store.find(keyOf('p')), await store.list({ kind: 'all' }), store.changes()];
+    await changed('reading', read, false);
+    await changed('attach', () => other.attach('s1', appSecret('a')));
+    await changed('touch', () => other.touch('s1', T0 + 1));
+    await changed('found by somebody else first', async () => {
+      await other.revoke({ kind: 'origin', origin: ORIGIN });
+      await store.find(keyOf('a'));
+    });
+    await changed('nothing since', () => store.find(keyOf('p')), false);
+    await changed('revoke', () => other.revoke({ kind: 'all' }));
+    await changed('open', () => other.open(sessionOf('s2'), [portalSecret('q')]));
+    await changed('sweep', () => other.sweep(T0 + 13 * 3_600_000, 10));
   });
 }
 

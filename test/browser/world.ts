@@ -33,7 +33,7 @@ export function app(title: string, url: string, rules: readonly Rule[]): App {
   const scheme = u.protocol === 'http:' ? 'http' : 'https';
   const port = u.port === '' ? (scheme === 'https' ? 443 : 80) : Number(u.port);
   const urls = [{ scheme, host: { kind: 'exact', host: u.hostname }, port }] as const;
-  return { name: title.toLowerCase(), title, urls, profile: REMOTE, upstream: undefined, rules };
+  return { name: title.toLowerCase(), title, urls, profile: REMOTE, upstream: undefined, origins: [], rules };
 }
 
 export function portalAt(url: string): PortalAddress {

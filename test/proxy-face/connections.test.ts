@@ -175,7 +175,7 @@ test('connections are bounded', async (t) => {
   assert.equal(other.connections, 1);
 });
 
-test('an upgrade to WebSocket is refused and the bytes after it are no request; other offers are ignored', async (t) => {
+test('a WebSocket where no tunnel can be is refused and the bytes after it are no request; other offers are ignored', async (t) => {
   const backend = await startBackend(t, answering(OK));
   const face = await startFace(t, backend.port);
   const socket = openClient(t, face.port);
@@ -185,7 +185,7 @@ test('an upgrade to WebSocket is refused and the bytes after it are no request; 
       get('/admin'),
   );
   await socket.untilEnd();
-  assert.match(socket.received, /^HTTP\/1\.1 501 .*UPGRADE-UNSUPPORTED/s);
+  assert.match(socket.received, /^HTTP\/1\.1 400 .*UPGRADE-UNSUPPORTED/s);
   assert.equal(backend.connections.length, 0, 'neither the upgrade nor what came after it');
   const h2c = openClient(t, face.port);
   h2c.send(get('/', 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA'));

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcp, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { UpstreamAddress } from '../../src/core/app.ts';
+import { type UpstreamAddress, upstreamOf } from '../../src/core/app.ts';
 import { type Fault, faultStatus } from '../../src/core/fault.ts';
 import { createForwarder, type ForwardCall, type ForwarderOptions, type ProxyGuards } from '../../src/proxy/forward.ts';
 
@@ -80,7 +80,7 @@ export async function startBackend(scope: Scope, app: (c: BackendConnection) => 
 }
 
 export function upstreamTo(port: number): UpstreamAddress {
-  return { hostname: '127.0.0.1', port, text: `127.0.0.1:${port}` };
+  return upstreamOf('127.0.0.1', port);
 }
 
 export interface Face {

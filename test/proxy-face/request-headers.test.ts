@@ -235,7 +235,7 @@ test('an identity header that the strip list does not own is a bug, not a forwar
     const { requestHead } = await import('../../src/proxy/request-head.ts');
     const { HeaderNames } = await import('../../src/proxy/hop-by-hop.ts');
     const wire = { headers: ['Host', 'x'], method: 'GET', target: '/' };
-    const source = { wire, isHttp10: false, hasUnframedBody: false };
+    const source = { wire, isHttp10: false, hasUnframedBody: false, mayUpgrade: false };
     const asserted = {
       identity,
       clientAddress: undefined,

@@ -1,5 +1,5 @@
 import type { ListenAddress, Settings } from '../../config/settings.ts';
-import type { App } from '../../core/app.ts';
+import { type App, upstreamOf } from '../../core/app.ts';
 import { defaultEndpoints } from '../../core/endpoint.ts';
 import type { Outcome, PathPattern, Rule, SubjectPattern } from '../../core/policy/rule.ts';
 import { REMOTE } from '../../core/profile/profile.ts';
@@ -83,7 +83,8 @@ function demoApp({ port, upstream }: Stage): App {
     title: 'whoami',
     urls: [{ scheme: 'http', host: { kind: 'exact', host: APP_HOST }, port }],
     profile: REMOTE,
-    upstream: { hostname, port: Number(upstreamPort), text: upstream },
+    upstream: upstreamOf(hostname, Number(upstreamPort), upstream),
+    origins: [],
     rules: [
       rule(1, ['/public', '/style.css', '/copy.js'], [], { kind: 'everyone' }),
       rule(2, ['/admin'], [ADMINS], SIGNED_IN),

@@ -36,7 +36,15 @@ function rule(outcome: Outcome, more: Partial<Rule> = {}): Rule {
 
 function app(name: string, host: HostPattern, rules: Rule[], port = 443): App {
   const scheme = port === 80 ? 'http' : 'https';
-  return { name, title: name, urls: [{ scheme, host, port }], profile: REMOTE, upstream: undefined, rules };
+  return {
+    name,
+    title: name,
+    urls: [{ scheme, host, port }],
+    profile: REMOTE,
+    upstream: undefined,
+    origins: [],
+    rules,
+  };
 }
 
 function policy(source: Partial<PolicySource>) {

@@ -1,0 +1,98 @@
+import type { Tunnel, TunnelOwner } from './tunnel.ts';
+
+/** A sign-out is to close what it should within a second: at most this, and a pass over all tunnels. */
+const EVERY_MS = 400;
+/** Judged without a pause; requests get their turn in between. */
+const SLICE = 250;
+
+/**
+ * All open tunnels, each asked again whether it may stay when something changed or its time has come. Ten thousand
+ * that nothing happens to cost a comparison each.
+ */
+export class TunnelRegistry implements TunnelOwner {
+  readonly #changes: () => number;
+  readonly #tunnels = new Set<Tunnel>();
+  #timer: NodeJS.Timeout | undefined;
+  #isAsking = false;
+  #isClosed = false;
+
+  /** `changes`: a number that differs from any before when a decision may have become another one. */
+  constructor(changes: () => number) {
+    this.#changes = changes;
+  }
+
+  get size(): number {
+    return this.#tunnels.size;
+  }
+
+  /** From now on it is watched; the first time soon, for what happened while the app thought about it. */
+  add(tunnel: Tunnel): void {
+    if (this.#isClosed) {
+      tunnel.cut();
+      return;
+    }
+    this.#tunnels.add(tunnel);
+    if (this.#timer !== undefined) return;
+    this.#timer = setInterval(() => this.#tick(), EVERY_MS);
+    this.#timer.unref();
+  }
+
+  ended(tunnel: Tunnel): void {
+    this.#tunnels.delete(tunnel);
+    if (this.#tunnels.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Cuts all of them, and those that come later. */
+  close(): void {
+    this.#isClosed = true;
+    for (const tunnel of this.#tunnels) tunnel.cut();
+  }
+
+  #tick(): void {
+    if (this.#isAsking) return;
+    const version = this.#version();
+    const due: Tunnel[] = [];
+    for (const tunnel of this.#tunnels) {
+      if (tunnel.takeActivity()) tunnel.watch.active();
+      if (tunnel.version !== version || tunnel.watch.isDue()) due.push(tunnel);
+    }
+    if (due.length === 0) return;
+    this.#isAsking = true;
+    this.#ask(due, version).finally(() => {
+      this.#isAsking = false;
+    });
+  }
+
+  /** What cannot be read may have changed. */
+  #version(): number {
+    try {
+      return this.#changes();
+    } catch {
+      return Number.NaN;
+    }
+  }
+
+  async #ask(due: readonly Tunnel[], version: number): Promise<void> {
+    for (const [i, tunnel] of due.entries()) {
+      if (i % SLICE === SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
+      if (!this.#tunnels.has(tunnel)) continue;
+      tunnel.version = version;
+      const answer = holds(tunnel);
+      // The others don't wait for one whose judgement takes longer.
+      if (answer instanceof Promise) answer.then((yes) => !yes && tunnel.cut());
+      else if (!answer) tunnel.cut();
+    }
+  }
+}
+
+/** Whatever goes wrong, nobody knows that it may stay. */
+function holds(tunnel: Tunnel): boolean | Promise<boolean> {
+  try {
+    const answer = tunnel.watch.holds();
+    return answer instanceof Promise ? answer.catch(() => false) : answer;
+  } catch {
+    return false;
+  }
+}

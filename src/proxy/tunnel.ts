@@ -1,0 +1,98 @@
+import type { Socket } from 'node:net';
+import type { TunnelEnd, UpstreamConnection } from './upstream-connection.ts';
+
+/** Why a tunnel stays open; made by whoever allowed it. */
+export interface TunnelWatch {
+  /** Judges the request that opened it again, for the same credential: true when it would be let through as the same person. */
+  holds(): boolean | Promise<boolean>;
+  /** True when time alone may have ended what it rests on. Called often: must cost nothing. */
+  isDue(): boolean;
+  /** The client sent something since the last call. */
+  active(): void;
+}
+
+/** What a tunnel tells whoever keeps count of it. */
+export interface TunnelOwner {
+  ended(tunnel: Tunnel): void;
+}
+
+/**
+ * Two connections that left HTTP, joined: bytes both ways as they come, each side read no faster than the other takes
+ * them; an end of one side is an end towards the other, which may still speak; an error of either closes both.
+ */
+export class Tunnel implements TunnelEnd {
+  readonly watch: TunnelWatch;
+  /** Of what it rests on, as `TunnelRegistry` counts it. */
+  version = Number.NaN;
+  readonly #client: Socket;
+  readonly #app: UpstreamConnection;
+  readonly #owner: TunnelOwner;
+  #isActive = false;
+
+  constructor(client: Socket, app: UpstreamConnection, watch: TunnelWatch, owner: TunnelOwner) {
+    this.watch = watch;
+    this.#client = client;
+    this.#app = app;
+    this.#owner = owner;
+  }
+
+  /** `toClient`: what the app sent with its agreement, the head of it included; `toApp`: what the client sent before. */
+  start(head: string, toClient: Buffer, toApp: Buffer): void {
+    const client = this.#client;
+    client.setTimeout(0);
+    client.setNoDelay(true);
+    client.on('data', this.#fromClient);
+    client.on('drain', () => this.#app.resume());
+    client.on('end', () => this.#app.end());
+    client.on('close', (hadError: boolean) => this.#clientClosed(hadError));
+    this.#app.tunnel(this);
+    client.write(head, 'latin1');
+    if (toClient.length > 0) this.fromApp(toClient, 0, toClient.length);
+    if (toApp.length > 0) this.#fromClient(toApp);
+    client.resume();
+  }
+
+  fromApp(bytes: Buffer, from: number, to: number): void {
+    // The buffer is the next read's; small pieces share a slab.
+    if (!this.#client.write(Buffer.from(bytes.subarray(from, to)))) this.#app.pause();
+  }
+
+  appDrained(): void {
+    this.#client.resume();
+  }
+
+  appEnded(): void {
+    this.#client.end();
+  }
+
+  appClosed(hadError: boolean): void {
+    if (hadError) this.#client.destroy();
+    else this.#client.destroySoon();
+    this.#owner.ended(this);
+  }
+
+  /** True when the client sent something since the last call. */
+  takeActivity(): boolean {
+    const was = this.#isActive;
+    this.#isActive = false;
+    return was;
+  }
+
+  /** Ends both sides at once: whoever held it open may not any more. */
+  cut(): void {
+    this.#client.destroy();
+    this.#app.destroy();
+    this.#owner.ended(this);
+  }
+
+  readonly #fromClient = (chunk: Buffer): void => {
+    this.#isActive = true;
+    if (!this.#app.write(chunk)) this.#client.pause();
+  };
+
+  #clientClosed(hadError: boolean): void {
+    if (hadError) this.#app.destroy();
+    else this.#app.destroySoon();
+    this.#owner.ended(this);
+  }
+}
