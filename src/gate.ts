@@ -1,14 +1,19 @@
+import type { AssertionSigner } from './core/assertion.ts';
 import type { Challenge, Decision } from './core/decision.ts';
+import { doorway } from './core/door-path.ts';
 import type { Endpoint, Strategy } from './core/endpoint.ts';
 import { type Fault, fault } from './core/fault.ts';
 import { describePeer, type TrustedPeer } from './core/peer.ts';
-import type { Policy } from './core/policy/compile.ts';
+import type { Family, Policy } from './core/policy/compile.ts';
 import { type Candidates, candidatesFor, decide } from './core/policy/decide.ts';
-import { type MaybePromise, type ParseUrl, whenReady } from './core/ports.ts';
-import { signInFor, signInLocation } from './core/sign-in-address.ts';
-import { ANONYMOUS, type Subject } from './core/subject.ts';
+import { type MaybePromise, orElse, type ParseUrl, whenReady } from './core/ports.ts';
+import { NOTHING_TOLD, type Tell, type Told } from './core/profile/tell.ts';
+import { ok, type Result } from './core/result.ts';
+import { routingFor } from './core/routing.ts';
+import { type SignIn, signInFor, signInLocation } from './core/sign-in-address.ts';
+import { ANONYMOUS, type Subject, whoIs } from './core/subject.ts';
 import { canonicalTarget, type Target, type TargetParts } from './core/target.ts';
-import { first } from './core/text/header-list.ts';
+import { first, isPreflight } from './core/text/header-list.ts';
 import type { Reply, Wire } from './core/wire.ts';
 import { type HeaderStrategy, type IdentifyPorts, type Identity, identify } from './identify.ts';
 
@@ -16,12 +21,33 @@ export interface GatePorts extends IdentifyPorts {
   /** The policy in force; a reload swaps it. */
   policy(): Policy;
   readonly parseUrl: ParseUrl;
+  /** What the portal and the doors of apps do for a check endpoint that answers in their place. */
+  readonly counter: Counter;
+  readonly signer: AssertionSigner | undefined;
+}
+
+/** Where a check endpoint turns to for what is no decision: the pages and cookies of sign-in. */
+export interface Counter {
+  /** Begins a sign-in with the check answer itself: the portal's address and the cookie that keeps its state. */
+  begin(wire: Wire, candidates: Candidates): MaybePromise<Result<Way, Fault>>;
+  /** Answers a request for one of Lintel's own paths that another proxy asks about. */
+  serve(wire: Wire, target: Target, path: string): MaybePromise<Reply>;
+}
+
+export interface Way {
+  readonly location: string;
+  /** Set-Cookie values. */
+  readonly cookies: readonly string[];
 }
 
 /** What the gate needs of a dialect (see dialects/dialect.ts). */
 export interface CheckDialect {
   readonly name: string;
+  readonly family: Family;
   readonly hasDefaultPortal: boolean;
+  readonly ownPaths: 'judge' | 'serve' | 'pass';
+  /** True: a browser is sent on to sign in by the check answer, which begins the sign-in. */
+  beginsSignIn(wire: Wire): boolean;
   read(
     wire: Wire,
     peer: TrustedPeer,
@@ -35,6 +61,7 @@ export interface GateRendering {
   readonly wire: Wire;
   readonly target: Target | undefined;
   readonly location: string | undefined;
+  readonly cookies: readonly string[];
   readonly identity: readonly string[];
   readonly authorization: string;
 }
@@ -46,7 +73,8 @@ export interface Judged {
   readonly subject: Subject;
   readonly candidates: Candidates | undefined;
   readonly location: string | undefined;
-  readonly identity: readonly string[];
+  readonly cookies: readonly string[];
+  readonly told: Told;
   readonly consumed: boolean;
 }
 
@@ -59,18 +87,35 @@ export function check(
   peer: TrustedPeer | undefined,
 ): MaybePromise<Reply> {
   const started = ports.clock.monotonic();
-  const judged = peer === undefined ? untrusted(wire) : judgeAsked(ports, endpoint, dialect, wire, peer);
+  const asked = peer === undefined ? untrusted(wire) : readTarget(dialect, wire, peer, endpoint.path);
+  const own = asked.ok && dialect.ownPaths !== 'judge' ? doorway(asked.value) : undefined;
+  if (asked.ok && own !== undefined && dialect.ownPaths === 'serve') {
+    return ports.counter.serve(wire, asked.value, own);
+  }
+  const passes = own !== undefined && PASSED.has(own);
+  const judged = asked.ok ? judgeAsked(ports, endpoint, dialect, wire, asked.value, passes) : faulty(asked.error);
   return whenReady(judged, (j) => {
     witness(ports, j, dialect.name, wire, started);
-    const { target, location, identity } = j;
-    const authorization = j.consumed ? '' : (first(wire.headers, 'authorization') ?? '');
-    return dialect.write(j.decision, { wire, target, location, identity, authorization });
+    const { target, location, cookies, told } = j;
+    const authorization = told.authorization ?? (j.consumed ? '' : (first(wire.headers, 'authorization') ?? ''));
+    return dialect.write(j.decision, { wire, target, location, cookies, identity: told.identity, authorization });
   });
 }
 
-function untrusted(wire: Wire): Judged {
+/** Lintel's own paths that lead nowhere else: nginx asks about them too, and must not send them to sign in. */
+const PASSED: ReadonlySet<string> = new Set(
+  ['start', 'callback', 'sign_out', 'ping'].map((page) => `/outpost.goauthentik.io/${page}`),
+);
+
+function untrusted(wire: Wire): Result<never, Fault> {
   const who = describePeer(wire.peer);
-  return faulty(fault('PEER-UNTRUSTED', `The peer is ${who}; the line to add is  trusted_proxies: [${who}]`));
+  const detail = `The peer is ${who}; the line to add is  trusted_proxies: [${who}]`;
+  return { ok: false, error: fault('PEER-UNTRUSTED', detail) };
+}
+
+function readTarget(dialect: CheckDialect, wire: Wire, peer: TrustedPeer, path: string): Result<Target, Fault> {
+  const asked = dialect.read(wire, peer, path);
+  return asked.ok ? canonicalTarget({ ...asked.value.parts, preflight: isPreflight(wire.headers) }) : asked;
 }
 
 function judgeAsked(
@@ -78,16 +123,16 @@ function judgeAsked(
   endpoint: Endpoint,
   dialect: CheckDialect,
   wire: Wire,
-  peer: TrustedPeer,
+  target: Target,
+  passes: boolean,
 ): MaybePromise<Judged> {
-  const asked = dialect.read(wire, peer, endpoint.path);
-  if (!asked.ok) return faulty(asked.error);
-  const target = canonicalTarget(asked.value.parts);
-  if (!target.ok) return faulty(target.error);
-  return judge(ports, target.value, endpoint.strategies, wire, {
+  return judge(ports, target, endpoint.strategies, wire, {
     override: dialect.portalOverride(wire),
     hasDefaultPortal: dialect.hasDefaultPortal,
     demandsBasic: dialect.name === 'Legacy' && /[?&]auth=basic(?:&|$)/.test(wire.target),
+    family: dialect.family,
+    beginsSignIn: dialect.beginsSignIn(wire),
+    passes,
   });
 }
 
@@ -95,6 +140,10 @@ export interface AskOptions {
   readonly override: string | undefined;
   readonly hasDefaultPortal: boolean;
   readonly demandsBasic: boolean;
+  readonly family: Family;
+  readonly beginsSignIn: boolean;
+  /** The target is one of Lintel's own pages behind nginx: let through as nobody, whatever the rules say. */
+  readonly passes: boolean;
 }
 
 /** Stages 3 to 5, the same for check endpoints and the proxy face: candidates, subject, decision. */
@@ -109,38 +158,103 @@ export function judge(
   const found = candidatesFor(policy, target);
   if (!found.ok) return { ...faulty(found.error), target };
   const candidates = found.value;
-  const { override, hasDefaultPortal, demandsBasic } = options;
+  const { override, hasDefaultPortal, demandsBasic, family } = options;
+  const tell = (candidates.place?.app ?? policy).tell[family];
+  if (options.passes) return passed(ports, candidates, tell);
   const signIn = signInFor(candidates, override, policy.source.portal, hasDefaultPortal, ports.parseUrl);
   if (!signIn.ok) return { ...faulty(signIn.error), target };
-  const presented = { headers: wire.headers, candidates, demandsBasic, interceptsBearer: false };
-  return whenReady(identify(ports, strategies, presented), (who) => {
-    const decision = answerCredentials(decide(candidates, who.subject), who, strategies);
-    const headers = candidates.place?.app.headers ?? policy.headers;
-    const user = decision.kind === 'allow' && decision.subject.kind === 'user' ? decision.subject.user : undefined;
-    const location = decision.kind === 'challenge' ? signInLocation(signIn.value, candidates) : undefined;
-    return {
-      decision,
-      target,
-      subject: who.subject,
-      candidates,
-      location,
-      identity: headers(user),
-      consumed: who.consumed,
-    };
+  const looked = candidates.place?.app.app.ownsAuthorization === true ? COOKIE_ONLY : strategies;
+  const interceptsBearer = family === 'authentik' || candidates.place?.app.app.interceptsBearer === true;
+  const presented = { headers: wire.headers, candidates, demandsBasic, interceptsBearer };
+  return whenReady(identify(ports, looked, presented), (who) => {
+    const decision = answerCredentials(decide(candidates, who.subject), who, looked, family);
+    const judged = { decision, target, subject: who.subject, candidates, consumed: who.consumed };
+    switch (decision.kind) {
+      case 'allow':
+        return allowed(ports, judged, tell);
+      case 'challenge':
+        return challenged(ports, judged, wire, signIn.value, options.beginsSignIn);
+      case 'deny':
+      case 'fault':
+        return { ...judged, ...NO_WAY, told: NOTHING_TOLD };
+      default:
+        return decision satisfies never;
+    }
   });
+}
+
+const COOKIE_ONLY: readonly Strategy[] = [{ kind: 'CookieSession' }];
+const NO_WAY = { location: undefined, cookies: [] } as const;
+
+type Bare = Pick<Judged, 'decision' | 'subject' | 'consumed'> & {
+  readonly target: Target;
+  readonly candidates: Candidates;
+};
+
+function passed(ports: GatePorts, candidates: Candidates, tell: Tell): Judged {
+  const ground = { rule: undefined, app: candidates.place?.app.app };
+  const decision: Decision = { kind: 'allow', subject: { kind: 'anonymous' }, ground };
+  const told = tell.to(undefined, ports.clock.now());
+  return { decision, target: candidates.target, subject: ANONYMOUS, candidates, ...NO_WAY, told, consumed: false };
+}
+
+/** Nobody is let through without the assertion that the app was promised: a store without its keys is a fault. */
+function allowed(ports: GatePorts, bare: Bare, tell: Tell): MaybePromise<Judged> {
+  const now = ports.clock.now();
+  const routed = routedOf(bare);
+  if (!routed.ok) return { ...faulty(routed.error), ...where(bare) };
+  const judged = routed.value;
+  const who = whoIs(judged.subject);
+  const say = (): Judged => ({ ...judged, ...NO_WAY, told: tell.to(who, now) });
+  const { signer } = ports;
+  if (who === undefined || signer === undefined || !tell.asserts) return say();
+  return orElse(
+    () => whenReady(signer.ready(now), say),
+    (error) => ({ ...faulty(fault('STORE-UNAVAILABLE', `no key for assertions: ${String(error)}`)), ...where(judged) }),
+  );
+}
+
+/** Without a session nothing was chosen at sign-in, so it is chosen with the request. */
+function routedOf(bare: Bare): Result<Bare, Fault> {
+  const { subject, target, candidates } = bare;
+  const app = candidates.place?.app.app;
+  if (app?.routing === undefined || subject.kind !== 'user' || subject.via === 'session') return ok(bare);
+  const routing = routingFor(app, subject.user, { host: target.host, path: target.path.received });
+  return routing.ok ? ok({ ...bare, subject: { ...subject, routing: routing.value } }) : routing;
+}
+
+function where({ target, subject, candidates }: Bare) {
+  return { target, subject, candidates };
+}
+
+function challenged(ports: GatePorts, judged: Bare, wire: Wire, signIn: SignIn, begins: boolean): MaybePromise<Judged> {
+  const { candidates } = judged;
+  if (begins && signIn.kind === 'hand-over') {
+    return whenReady(ports.counter.begin(wire, candidates), (way) =>
+      way.ok
+        ? { ...judged, location: way.value.location, cookies: way.value.cookies.slice(0, 1), told: NOTHING_TOLD }
+        : { ...faulty(way.error), ...where(judged) },
+    );
+  }
+  return { ...judged, location: signInLocation(signIn, candidates), cookies: [], told: NOTHING_TOLD };
 }
 
 /**
  * Clients that chose a header scheme are answered in it (contract §2.4, §2.7): refused credentials get their challenge
- * unless the request is allowed anyway, also in place of a 403; and an endpoint whose last strategy is a header never
- * redirects.
+ * unless the request is allowed anyway, also in place of a 403; and an endpoint of Authelia's whose last strategy is a
+ * header never redirects.
  */
-function answerCredentials(decision: Decision, who: Identity, strategies: readonly Strategy[]): Decision {
+function answerCredentials(
+  decision: Decision,
+  who: Identity,
+  strategies: readonly Strategy[],
+  family: Family,
+): Decision {
   if (decision.kind === 'allow' || decision.kind === 'fault') return decision;
   if (who.fault !== undefined) return { kind: 'fault', fault: who.fault };
   if (who.refused !== undefined) return credentials(decision, who.refused.strategy, true, who.refused.scheme);
   if (decision.kind === 'deny') return decision;
-  const last = strategies.at(-1);
+  const last = family === 'remote' ? strategies.at(-1) : undefined;
   const byHeader = who.subject.kind === 'user' && who.subject.via !== 'session';
   const header = byHeader ? strategies.find((s) => s.kind !== 'CookieSession') : last;
   return header === undefined || header.kind === 'CookieSession' ? decision : credentials(decision, header, false);
@@ -157,14 +271,15 @@ function credentials(
   return { kind: 'challenge', how, ground: decision.ground };
 }
 
-function faulty(f: Fault): Judged {
+/** A request that could not be judged. */
+export function faulty(f: Fault): Judged {
   return {
     decision: { kind: 'fault', fault: f },
     target: undefined,
     subject: ANONYMOUS,
     candidates: undefined,
-    location: undefined,
-    identity: [],
+    ...NO_WAY,
+    told: NOTHING_TOLD,
     consumed: false,
   };
 }

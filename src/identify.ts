@@ -16,7 +16,7 @@ import {
   type UserSource,
   whenReady,
 } from './core/ports.ts';
-import { belongsTo, isAlive, isTouchDue, opens, parseToken, type Session } from './core/session.ts';
+import { belongsTo, type FoundSecret, isAlive, isTouchDue, opens, parseToken, type Session } from './core/session.ts';
 import { ANONYMOUS, type Subject, type User } from './core/subject.ts';
 import { known } from './core/target.ts';
 import { pickCookies } from './core/text/cookie.ts';
@@ -243,9 +243,7 @@ function bySession(ports: IdentifyPorts, p: Presented): MaybePromise<Identity> {
   if (lines.length === 0) return NOBODY;
   return orElse(
     () =>
-      whenReady(presentedSession(ports, lines, p), (session) =>
-        session === undefined ? NOBODY : byUser(ports, session, p),
-      ),
+      whenReady(presentedSession(ports, lines, p), (found) => (found === undefined ? NOBODY : byUser(ports, found, p))),
     () => STORE_DOWN,
   );
 }
@@ -258,11 +256,11 @@ function presentedSession(
   ports: IdentifyPorts,
   lines: readonly string[],
   p: Presented,
-): MaybePromise<Session | undefined> {
+): MaybePromise<FoundSecret | undefined> {
   const { origin, domain } = p.candidates;
   const own = sessionOf(ports, lines, cookieNames(origin.startsWith('https:') || origin.startsWith('wss:')).app, p);
   if (domain === undefined) return own;
-  return whenReady(own, (session) => session ?? sessionOf(ports, lines, domain.cookie, p));
+  return whenReady(own, (found) => found ?? sessionOf(ports, lines, domain.cookie, p));
 }
 
 /**
@@ -274,51 +272,62 @@ function sessionOf(
   lines: readonly string[],
   name: string,
   p: Presented,
-): MaybePromise<Session | undefined> {
+): MaybePromise<FoundSecret | undefined> {
   const [value, ...others] =
     lines.length === 1 ? pickCookies(lines[0] ?? '', name) : lines.flatMap((l) => pickCookies(l, name));
   if (value === undefined || others.length > 3) return undefined;
-  const session = sessionOfToken(ports, value, p);
-  return others.length === 0 ? session : commonSession(ports, session, others, p);
+  const found = sessionOfToken(ports, value, p);
+  return others.length === 0 ? found : commonSession(ports, found, others, p);
 }
 
 async function commonSession(
   ports: IdentifyPorts,
-  one: MaybePromise<Session | undefined>,
+  one: MaybePromise<FoundSecret | undefined>,
   others: readonly string[],
   p: Presented,
-): Promise<Session | undefined> {
-  const session = await one;
-  for (const value of others) if ((await sessionOfToken(ports, value, p))?.id !== session?.id) return undefined;
-  return session;
+): Promise<FoundSecret | undefined> {
+  const found = await one;
+  for (const value of others) {
+    const other = await sessionOfToken(ports, value, p);
+    if (other?.session.id !== found?.session.id) return undefined;
+  }
+  return found;
 }
 
-function sessionOfToken(ports: IdentifyPorts, value: string, p: Presented): MaybePromise<Session | undefined> {
+function sessionOfToken(ports: IdentifyPorts, value: string, p: Presented): MaybePromise<FoundSecret | undefined> {
   const token = parseToken(value);
   if (token === undefined) return undefined;
   return whenReady(ports.store.find(ports.secrets.hash(token)), (found) => {
-    const { origin, target } = p.candidates;
+    const { origin, target, place } = p.candidates;
     const good =
       found !== undefined && isAlive(found.session, ports.clock.now()) && opens(found.purpose, origin, target.host);
-    return good ? found.session : undefined;
+    // From before the app chose its backend at sign-in: another sign-in is needed, never the backend of everybody else.
+    const chosen = place?.app.app.routing === undefined || found?.routing !== undefined;
+    return good && chosen ? found : undefined;
   });
 }
 
-function byUser(ports: IdentifyPorts, session: Session, p: Presented): MaybePromise<Identity> {
+function byUser(ports: IdentifyPorts, found: FoundSecret, p: Presented): MaybePromise<Identity> {
   return orElse(
-    () => whenReady(ports.users.lookup(session.user), (user) => ofUser(ports, session, user, p)),
+    () => whenReady(ports.users.lookup(found.session.user), (user) => ofUser(ports, found, user, p)),
     () => SOURCE_DOWN,
   );
 }
 
-function ofUser(ports: IdentifyPorts, session: Session, user: User | undefined, p: Presented): MaybePromise<Identity> {
+function ofUser(
+  ports: IdentifyPorts,
+  { session, routing }: FoundSecret,
+  user: User | undefined,
+  p: Presented,
+): MaybePromise<Identity> {
   if (user === undefined || !belongsTo(session, user)) return NOBODY;
   const claimed = first(p.headers, 'session-username');
   if (claimed !== undefined && claimed !== '' && claimed.toLowerCase() !== user.name.toLowerCase()) {
     return whenReady(ports.store.revoke({ kind: 'id', id: session.id }), () => NOBODY);
   }
   touch(ports, session);
-  return signedIn({ kind: 'user', user, level: session.level, via: 'session' }, false);
+  const chosen = p.candidates.place?.app.app.routing === undefined ? undefined : routing;
+  return signedIn({ kind: 'user', user, level: session.level, via: 'session', routing: chosen }, false);
 }
 
 /** Throttled and never waited for: a full disk must not turn into a refused request. */

@@ -1,15 +1,18 @@
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
+import type { AssertionSigner } from '../core/assertion.ts';
 import type { Fault } from '../core/fault.ts';
 import type { Policy } from '../core/policy/compile.ts';
 import { candidatesFor } from '../core/policy/decide.ts';
 import { type Explanation, explain as explainDecision } from '../core/policy/explain.ts';
+import type { UserSource } from '../core/ports.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { signInFor, signInLocation } from '../core/sign-in-address.ts';
 import { ANONYMOUS, type Level, type Subject } from '../core/subject.ts';
 import type { Target, Unknown } from '../core/target.ts';
 import { type Ip, parseIp } from '../core/text/ip.ts';
+import { systemClock } from '../ops/clock.ts';
 import { createLog } from '../ops/log.ts';
 import { parseUrl } from '../ops/url.ts';
 import type { Command, Io } from './command.ts';
@@ -17,7 +20,7 @@ import { count, problemText } from './config.ts';
 import { decisionJson, explanationJson } from './explanation/json.ts';
 import { askedFor } from './explanation/question.ts';
 import { explanationText, faultText, questionText } from './explanation/text.ts';
-import { policyOf } from './house.ts';
+import { policyOf, tellFacts } from './house.ts';
 import { inkFor, printable } from './terminal.ts';
 import { openUsers } from './users-source.ts';
 
@@ -57,9 +60,7 @@ export const explain: Command = {
       io.err(`${count(loaded.problems)}\n`);
       return 2;
     }
-    const subject = await subjectOf(question.value, loaded.settings);
-    if (!subject.ok) return usage(io, subject.error);
-    return answer(question.value, subject.value, policyOf(loaded.settings), io);
+    return withUsers(question.value, loaded.settings, io);
   },
 };
 
@@ -107,26 +108,41 @@ function usage(io: Io, what: string): number {
   return 2;
 }
 
-async function subjectOf(question: Question, settings: Settings): Promise<Result<Subject, string>> {
-  if (question.user === undefined) return ok(ANONYMOUS);
+/** Accounts are read also where nobody is asked about: they say which headers there are. */
+async function withUsers(question: Question, settings: Settings, io: Io): Promise<number> {
   const source = await openUsers(settings, createLog('error', 'text'));
-  if (!source.ok) return err(source.error);
+  if (!source.ok) return usage(io, source.error);
   try {
-    const user = await source.value.lookup(question.user);
-    if (user !== undefined) return ok({ kind: 'user', user, level: question.level, via: 'session' });
-    return err(
-      `there is no account "${printable(question.user)}", or it is disabled; names are told apart by letter case`,
-    );
+    const subject = await subjectOf(question, source.value);
+    if (!subject.ok) return usage(io, subject.error);
+    const facts = tellFacts(settings, source.value, UNSIGNED);
+    return answer(question, subject.value, policyOf(settings, facts), io);
   } finally {
     source.value.close();
   }
 }
 
+async function subjectOf(question: Question, users: UserSource): Promise<Result<Subject, string>> {
+  if (question.user === undefined) return ok(ANONYMOUS);
+  const user = await users.lookup(question.user);
+  if (user !== undefined) return ok({ kind: 'user', user, level: question.level, via: 'session' });
+  return err(
+    `there is no account "${printable(question.user)}", or it is disabled; names are told apart by letter case`,
+  );
+}
+
+/** Keys are the server's: an explanation says where the assertion stands, and makes none. */
+const UNSIGNED: AssertionSigner = {
+  ready: () => {},
+  sign: () => ({ token: '(an assertion, signed when the request comes)', freshUntil: Number.POSITIVE_INFINITY }),
+  jwks: () => '{"keys":[]}',
+};
+
 function answer(question: Question, subject: Subject, policy: Policy, io: Io): number {
   const ink = inkFor(io);
   const target = askedFor(question.url, question.method, question.client);
   if (!target.ok) return refuse(target.error, question, io);
-  const explained = explainDecision(policy, target.value, subject);
+  const explained = explainDecision(policy, target.value, subject, systemClock.now());
   if (!question.json) io.out(`${questionText(target.value, subject, ink)}\n`);
   if (!explained.ok) return refuse(explained.error, question, io);
   const location = whereTo(policy, target.value, explained.value);

@@ -1,17 +1,25 @@
 import type { DomainSettings, PortalAddress, Settings } from '../config/settings.ts';
+import type { AssertionSigner } from '../core/assertion.ts';
 import { isLintelCookie } from '../core/cookie-names.ts';
-import type { Endpoint } from '../core/endpoint.ts';
+import { isDoorReading, JWKS_PATH, OUTPOST_DOOR } from '../core/door-path.ts';
+import { type Endpoint, OUTPOST_ENDPOINTS } from '../core/endpoint.ts';
+import { fault } from '../core/fault.ts';
 import { describePeer, type TrustedPeer } from '../core/peer.ts';
-import { compilePolicy, type Policy } from '../core/policy/compile.ts';
-import type { Clock } from '../core/ports.ts';
+import { type AppPlace, compilePolicy, type Policy, placeOf } from '../core/policy/compile.ts';
+import type { Clock, UserSource } from '../core/ports.ts';
 import { ownedFolds } from '../core/profile/owned-names.ts';
-import { effectivePort, isSecure, known, type Target } from '../core/target.ts';
+import type { TellFacts } from '../core/profile/tell.ts';
+import { err } from '../core/result.ts';
+import { doorOf } from '../core/sign-in-address.ts';
+import { effectivePort, isSecure, known, type Target, targetUrl } from '../core/target.ts';
 import { formatIp } from '../core/text/ip.ts';
 import type { Wire } from '../core/wire.ts';
 import { clientOf, directStrategies, readDirect, writeDirect } from '../dialects/direct.ts';
+import { isBrowser, isProgram } from '../dialects/negotiate.ts';
 import { errorReply } from '../dialects/page.ts';
 import { DIALECTS } from '../dialects/table.ts';
-import { check, type GatePorts, type Judged, judge, witness } from '../gate.ts';
+import { type Counter, check, faulty, type GatePorts, type Judged, judge, witness } from '../gate.ts';
+import { VERSION } from '../ops/version.ts';
 import type { PortalSite } from '../portal/deps.ts';
 import type { Door } from '../portal/door.ts';
 import type { Portal } from '../portal/portal.ts';
@@ -21,7 +29,7 @@ import { send } from '../server/wire.ts';
 
 /** What outlives a reload. */
 export interface Rooms {
-  readonly gate: Omit<GatePorts, 'policy'>;
+  readonly gate: Omit<GatePorts, 'policy' | 'counter'>;
   readonly portal: () => Promise<Portal>;
   readonly door: () => Promise<Door>;
   readonly forwarder: () => Promise<Forwarder>;
@@ -30,14 +38,14 @@ export interface Rooms {
 
 /** Everything that follows from the configuration, as one value that a reload swaps at once. */
 export function buildHouse(settings: Settings, rooms: Rooms): House {
-  const policy = policyOf(settings);
-  const gate: GatePorts = { ...rooms.gate, policy: () => policy };
+  const policy = policyOf(settings, tellFacts(settings, rooms.gate.users, rooms.gate.signer));
+  const gate: GatePorts = { ...rooms.gate, policy: () => policy, counter: counterOf(policy, rooms) };
   const sites = portalSites(settings);
   const strategies = directStrategies(settings.basicCacheMs);
   return {
     proxies: settings.trustedProxies,
     policy,
-    endpoints: mount(gate, settings.endpoints),
+    endpoints: mount(gate, [...settings.endpoints, ...OUTPOST_ENDPOINTS]),
     portals: new Map([...sites].map(([host, site]) => [host, mountOf(site)])),
     async portal(call) {
       const site = sites.get(call.host);
@@ -51,8 +59,58 @@ export function buildHouse(settings: Settings, rooms: Rooms): House {
   };
 }
 
-export function policyOf(settings: Settings): Policy {
+/** What a check endpoint asks of the doors of apps. Loaded when somebody has to sign in, not before. */
+function counterOf(policy: Policy, rooms: Rooms): Counter {
+  const request = (place: AppPlace, wire: Wire, target: Target, path: string) => {
+    const { client, query } = target;
+    return { wire, app: place.app.app, origin: place.origin, path, query, client };
+  };
+  return {
+    async begin(wire, { target, place }) {
+      if (place === undefined) return err(fault('PORTAL-NONE', `no app has the host ${target.host}`));
+      return (await rooms.door()).begin(request(place, wire, target, `${OUTPOST_DOOR}start`), targetUrl(target));
+    },
+    async serve(wire, target, path) {
+      const place = placeOf(policy, target);
+      if (place === undefined) return errorReply(wire, 'HOST-UNKNOWN');
+      const method = known(target.method) ? target.method : 'GET';
+      return (await rooms.door()).handle(request(place, { ...wire, method }, target, path));
+    },
+  };
+}
+
+/** What headers can tell beside the person. */
+export function tellFacts(settings: Settings, users: UserSource, signer: AssertionSigner | undefined): TellFacts {
+  const { portal, outpost, additionalHeaders } = settings;
+  return {
+    headerNames: withDeclared(users, additionalHeaders),
+    signer,
+    issuer: portal?.origin ?? '',
+    jwks: portal === undefined ? '' : `${portal.origin}${portal.basePath}${JWKS_PATH}`,
+    outpost,
+    version: `lintel/${VERSION}`,
+  };
+}
+
+/** The names that accounts may set, and those that the configuration declares for accounts to come. */
+function withDeclared(users: UserSource, declared: readonly string[]): () => readonly string[] {
+  if (declared.length === 0) return () => users.headerNames();
+  let known: readonly string[] | undefined;
+  let all: readonly string[] = declared;
+  return () => {
+    const names = users.headerNames();
+    if (names !== known) {
+      known = names;
+      all = [...declared, ...names];
+    }
+    return all;
+  };
+}
+
+/** `facts`: what headers can tell; without them `explain` and checks of the policy alone need no users and no keys. */
+export function policyOf(settings: Settings, facts?: TellFacts): Policy {
   return compilePolicy({
+    ...(facts === undefined ? {} : { facts }),
     apps: settings.apps,
     rules: settings.rules,
     defaultOutcome: settings.defaultOutcome,
@@ -70,11 +128,14 @@ function mount(gate: GatePorts, endpoints: readonly Endpoint[]): MountedEndpoint
       return {
         path: endpoint.path,
         methods: dialect.methods,
-        takesSubpaths: endpoint.implementation === 'ExtAuthz' || endpoint.implementation === 'Legacy',
+        takesSubpaths: TAKES_SUBPATHS.has(endpoint.implementation),
+        tidies: dialect.family === 'remote',
         check: (wire, peer) => check(gate, endpoint, dialect, wire, peer),
       };
     });
 }
+
+const TAKES_SUBPATHS: ReadonlySet<Endpoint['implementation']> = new Set(['ExtAuthz', 'Legacy', 'OutpostEnvoy']);
 
 function portalSites(settings: Settings): Map<string, PortalSite> {
   const sites = new Map<string, PortalSite>();
@@ -110,10 +171,12 @@ async function proxy(
   const { decision, target, candidates } = judged;
   if (decision.kind !== 'allow') {
     if (!req.complete) res.shouldKeepAlive = false;
-    send(res, writeDirect(decision, wire, judged.location));
+    const navigates =
+      doorOf(candidates?.place?.app.app) === OUTPOST_DOOR ? !isProgram(wire.headers) : isBrowser(wire.headers);
+    send(res, writeDirect(decision, wire, judged.location, navigates));
     return;
   }
-  if (target?.path.readings.some((path) => DOOR.test(path))) {
+  if (target?.path.readings.some(isDoorReading)) {
     send(res, errorReply(wire, 'NOT-FOUND')); // another spelling of a path that is Lintel's, never the app's
     return;
   }
@@ -140,39 +203,42 @@ async function judgeDirect(
   peer: TrustedPeer | undefined,
 ): Promise<Judged> {
   const target = readDirect(wire, peer);
-  if (target.ok) return judge(gate, target.value, strategies, wire, DIRECT);
-  const decision = { kind: 'fault', fault: target.error } as const;
-  return {
-    decision,
-    target: undefined,
-    subject: { kind: 'anonymous' },
-    candidates: undefined,
-    location: undefined,
-    identity: [],
-    consumed: false,
-  };
+  return target.ok ? judge(gate, target.value, strategies, wire, DIRECT) : faulty(target.error);
 }
 
-const DOOR = /^\/\.lintel(?:\/|$)/;
-const DIRECT = { override: undefined, hasDefaultPortal: true, demandsBasic: false } as const;
+const DIRECT = {
+  override: undefined,
+  hasDefaultPortal: true,
+  demandsBasic: false,
+  family: 'remote',
+  beginsSignIn: false,
+  passes: false,
+} as const;
 
 function assertions(target: Target, judged: Judged) {
   return {
-    identity: judged.identity,
+    identity: judged.told.identity,
     clientAddress: known(target.client) ? formatIp(target.client) : undefined,
     scheme: isSecure(target.scheme) ? 'https' : 'http',
     host: target.port === undefined ? target.host : `${target.host}:${target.port}`,
     port: effectivePort(target),
-    hostHeader: undefined,
-    authorization: judged.consumed ? ('drop' as const) : ('pass' as const),
+    hostHeader: judged.subject.kind === 'user' ? judged.subject.routing?.hostHeader : undefined,
+    authorization: authorizationOf(judged),
   };
 }
 
+function authorizationOf({ told, consumed }: Judged): 'pass' | 'drop' | { readonly set: string } {
+  if (told.authorization !== undefined) return { set: told.authorization };
+  return consumed ? 'drop' : 'pass';
+}
+
 /** Folded names that the proxy face strips, and the cookies that no app may see or set. */
-export function proxyGuards(settings: Settings) {
-  const gateNames = settings.domains.map((d) => d.cookie);
+export function proxyGuards(settings: Settings, users: UserSource) {
+  const gateNames = [...settings.domains, ...settings.apps.flatMap((a) => a.domain ?? [])].map((d) => d.cookie);
+  const profiles = settings.apps.flatMap((a) => a.profile ?? []);
+  const others = settings.apps.flatMap((a) => a.assertionHeader ?? []);
   return {
-    ownedFolds: ownedFolds(settings.apps.map((a) => a.profile)),
+    ownedFolds: ownedFolds(profiles, [...others, ...settings.additionalHeaders, ...users.headerNames()]),
     isOurCookie: (name: string) => isLintelCookie(name, gateNames),
   };
 }

@@ -61,11 +61,11 @@ export async function start(settings: Settings, options: StartOptions): Promise<
     nobodysHash: () => users.nobodysHash(),
   });
   const basic = cachedVerifier(verifier, users, { cacheMs: settings.basicCacheMs, key: randomKey(32), clock });
-  const gate = { store, users, verifier, basic, secrets: systemSecrets, clock, audit, parseUrl };
+  const signer = signerOf(settings, store, log);
+  const gate = { store, users, verifier, basic, secrets: systemSecrets, clock, audit, parseUrl, signer };
   let current = settings;
   let house: House;
   let forwarder: Forwarder | undefined;
-  const signer = signerOf(settings, store, log);
   const jwks = () => signer.jwks(clock.now());
   const portalDeps = { ...gate, times: () => current.session, policy: () => house.policy, jwks };
   const rooms: Rooms = {
@@ -80,11 +80,12 @@ export async function start(settings: Settings, options: StartOptions): Promise<
       const answer = settings.upstreamTimeoutMs;
       // Event streams are silent for minutes: only an answer that has not begun is late after `upstream_timeout`.
       const timeouts = { responseHead: answer, stall: Math.max(answer, STREAM_SILENCE_MS) };
-      forwarder = createForwarder({ ...proxyGuards(current), onRefusedCookie: refused, timeouts });
+      forwarder = createForwarder({ ...proxyGuards(current, users), onRefusedCookie: refused, timeouts });
       return forwarder;
     }),
   };
   house = buildHouse(settings, rooms);
+  users.onChange(() => forwarder?.guard(proxyGuards(current, users)));
   let listeners: Listeners | undefined;
   const refused: RefusedListener = (id, detail, peer) =>
     audit.record({ kind: 'fault', fault: { id, detail }, where: 'listener', peer });
@@ -118,7 +119,7 @@ export async function start(settings: Settings, options: StartOptions): Promise<
         const ignored = restartKeys(settings, next);
         house = buildHouse(next, rooms);
         current = next;
-        forwarder?.guard(proxyGuards(next));
+        forwarder?.guard(proxyGuards(next, users));
         await opened.renew(next);
         return ignored;
       },

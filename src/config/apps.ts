@@ -1,7 +1,9 @@
 import type { App, AppUrl } from '../core/app.ts';
 import type { HostPattern, Rule } from '../core/policy/rule.ts';
 import { parseAppUrl } from './address.ts';
-import { readProfile } from './headers.ts';
+import { readBindings, readPreflight, readUnauthenticated } from './bindings.ts';
+import { checkHeaderName, readProfile } from './headers.ts';
+import { readAppDomain, readBasicAuth, readEntitlements } from './provider.ts';
 import { type Networks, readRule } from './rules.ts';
 import type { RawApp } from './schema.ts';
 import { listed, type Scope } from './scope.ts';
@@ -37,21 +39,45 @@ function readApp(
   const urls = readUrls(name, raw, path, owners, scope);
   const profile = readProfile(raw.headers, name, [...path, 'headers'], scope);
   const upstream = raw.upstream === undefined ? undefined : readUpstream(raw.upstream, [...path, 'upstream'], scope);
-  const rules: Rule[] = [];
-  for (const [i, r] of (raw.access ?? []).entries()) {
-    const rule = readRule(r, [...path, 'access', i], networks, scope);
-    if (rule !== undefined) rules.push(rule);
-  }
-  if ((raw.access ?? []).length === 0) {
+  const whole = readAppDomain(raw, urls, name, path, scope);
+  const rules = readAppRules(raw, path, networks, scope);
+  if (raw.access === undefined && raw.bindings === undefined) {
     scope.warn(
       path,
       `app ${name} has no access rules.`,
       'Add access: [{allow: signed_in}], unless policy.rules covers it.',
     );
   }
-  if (urls.length === 0 || profile === undefined) return undefined;
-  const origins = readOrigins(raw.origins, [...path, 'origins'], scope);
-  return { name, title: raw.title ?? name, urls, profile, upstream, origins, rules };
+  const asserted = raw.assertion;
+  if (asserted !== undefined) checkHeaderName(asserted, [...path, 'assertion'], scope);
+  const lacks = (key: 'headers' | 'domain', value: unknown) => raw[key] !== undefined && value === undefined;
+  if (urls.length === 0 || lacks('headers', profile) || lacks('domain', whole)) return undefined;
+  return {
+    name,
+    title: raw.title ?? name,
+    urls: whole?.urls ?? urls,
+    profile,
+    upstream,
+    origins: readOrigins(raw.origins, [...path, 'origins'], scope),
+    rules,
+    domain: whole?.domain,
+    entitlements: readEntitlements(raw, path, scope),
+    basicAuth: readBasicAuth(raw, path, scope),
+    ownsAuthorization: raw.intercept_header_auth === false,
+    interceptsBearer: raw.intercept_header_auth ?? profile?.name === 'authentik',
+    assertionHeader: asserted,
+    tellsAdditional: raw.additional_headers,
+  };
+}
+
+/** In the order that they are tried: what is open to everybody, then who may open the rest. */
+function readAppRules(raw: RawApp, path: Path, networks: Networks, scope: Scope): Rule[] {
+  const rules = [...readPreflight(raw, path, scope), ...readUnauthenticated(raw, path, scope)];
+  for (const [i, r] of (raw.access ?? []).entries()) {
+    const rule = readRule(r, [...path, 'access', i], networks, scope);
+    if (rule !== undefined) rules.push(rule);
+  }
+  return [...rules, ...readBindings(raw, path, scope)];
 }
 
 function readUrls(name: string, raw: RawApp, path: Path, owners: Map<string, string>, scope: Scope): AppUrl[] {

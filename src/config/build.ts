@@ -6,6 +6,7 @@ import { readAssertion } from './assertion.ts';
 import { readDomains, readPortal } from './domains.ts';
 import { parseDuration } from './duration.ts';
 import { readCache, readEndpoints } from './endpoints.ts';
+import { checkHeaderName } from './headers.ts';
 import { readListening } from './listen.ts';
 import { readRule } from './rules.ts';
 import type { Raw } from './schema.ts';
@@ -41,8 +42,15 @@ export function build(raw: Raw, scope: Scope): Settings {
     },
     assertion: readAssertion(raw.assertion ?? {}, scope),
     upstreamTimeoutMs: duration(raw.upstream_timeout ?? '60s', ['upstream_timeout'], scope),
+    outpost: raw.outpost ?? 'lintel',
+    additionalHeaders: readDeclared(raw.additional_headers, scope),
     watch: [],
   };
+}
+
+function readDeclared(raw: Raw['additional_headers'], scope: Scope): string[] {
+  const entries = listed(raw, ['additional_headers']);
+  return entries.flatMap(([text, path]) => (checkHeaderName(text, path, scope) ? [text] : []));
 }
 
 function duration(value: string | number, path: Path, scope: Scope): number {

@@ -1,6 +1,6 @@
-import type { HostPattern, Rule, SubjectPattern } from '../core/policy/rule.ts';
+import type { HostPattern, Rule } from '../core/policy/rule.ts';
 import { hostText } from './apps.ts';
-import { covers, hostCovers, pathsCover, subjectsCover } from './coverage.ts';
+import { covers, hostCovers, isSpecial, pathsCover, subjectsCover, subjectText } from './coverage.ts';
 import type { Scope } from './scope.ts';
 import type { Settings } from './settings.ts';
 
@@ -42,7 +42,8 @@ export function checkFallThrough(settings: Settings, scope: Scope): void {
   const leaky = policy.filter((s) => isNarrow(s) && !isClosed(search, s));
   for (const app of settings.apps) {
     const hosts = app.urls.map((u) => u.host);
-    const own = app.rules.map((rule, i) => ({ rule, hosts, turn: policy.length + i }));
+    const plain = app.rules.filter((rule) => !isSpecial(rule));
+    const own = plain.map((rule, i) => ({ rule, hosts, turn: policy.length + i }));
     if (own.length > 0) reportLeaks(search, [...leaky, ...own], own, scope);
   }
 }
@@ -235,8 +236,7 @@ function sentences({ narrow, wide, open, fix, canSwap }: Leak): [message: string
 }
 
 function people(subjects: Rule['subjects']): string {
-  const text = (s: SubjectPattern) => (s.kind === 'client' ? `oauth2:client:${s.id}` : `${s.kind}:${s.name}`);
-  return subjects.map((group) => group.map(text).join(' with ')).join(' or ');
+  return subjects.map((group) => group.map(subjectText).join(' with ')).join(' or ');
 }
 
 function placeOf(open: Rule): string {

@@ -13,6 +13,7 @@ export function covers(
   later: Rule,
   hosts: { earlier: readonly HostPattern[]; later: readonly HostPattern[] },
 ): boolean {
+  if (isSpecial(earlier)) return false;
   return (
     every(hosts.later, (l) => hosts.earlier.some((e) => hostCovers(e, l))) &&
     restrictsNoMore(earlier.methods, later.methods, (e, l) => e === l) &&
@@ -21,6 +22,11 @@ export function covers(
     restrictsNoMore(earlier.query, later.query, (e, l) => e.every((c) => l.some((d) => sameQuery(c, d)))) &&
     subjectsCover(earlier.subjects, later.subjects)
   );
+}
+
+/** Conditions that are not compared with any other. */
+export function isSpecial(rule: Rule): boolean {
+  return rule.preflight === true || rule.urlRegexes !== undefined;
 }
 
 /** True when everybody whom the later subjects mean is meant by the earlier ones. */
@@ -92,5 +98,20 @@ function queryParts(c: QueryCondition): readonly string[] {
 }
 
 function sameSubject(a: SubjectPattern, b: SubjectPattern): boolean {
-  return a.kind === b.kind && (a.kind === 'client' ? a.id : a.name) === (b.kind === 'client' ? b.id : b.name);
+  return subjectText(a) === subjectText(b);
+}
+
+/** A subject as it is written in rules; a negated binding begins with "not ". */
+export function subjectText(s: SubjectPattern): string {
+  switch (s.kind) {
+    case 'user':
+    case 'group':
+      return `${s.kind}:${s.name}`;
+    case 'client':
+      return `oauth2:client:${s.id}`;
+    case 'not':
+      return `not ${subjectText(s.of)}`;
+    default:
+      return s satisfies never;
+  }
 }

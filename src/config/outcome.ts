@@ -102,6 +102,20 @@ function readSubjects(value: NonNullable<RawRule['subjects']>, path: Path, scope
   return good.every((group, i) => group.length === read[i]?.length) ? good : undefined;
 }
 
+/** People of a list, each of them enough; clients are no people. undefined: reported. */
+export function readSubjectList(
+  entries: readonly (readonly [string, Path])[],
+  scope: Scope,
+): readonly Extract<SubjectPattern, { kind: 'user' | 'group' }>[] | undefined {
+  const found = entries.map(([text, at]) => {
+    const subject = readSubject(text, at, [], true, scope);
+    if (subject === undefined || subject.kind === 'user' || subject.kind === 'group') return subject;
+    return scope.error(at, `${text} is not a person.`, 'Write user:NAME or group:NAME.');
+  });
+  const good = found.filter((s) => s !== undefined);
+  return good.length === found.length ? good : undefined;
+}
+
 function readSubject(
   text: string,
   path: Path,

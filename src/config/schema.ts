@@ -63,11 +63,14 @@ const headers = z
       name: headerSource.optional(),
       email: headerSource.optional(),
       groups: headerSource.optional(),
+      uid: headerSource.optional(),
+      entitlements: headerSource.optional(),
+      assertion: headerSource.optional(),
     }),
   ])
   .meta({
     title: 'the name of a profile, or a map of your own',
-    description: 'Which identity headers the app gets: a profile (remote), or {user: X-Remote-User, …}.',
+    description: 'Which identity headers the app gets: a profile (remote, authentik), or {user: X-Remote-User, …}.',
   });
 
 const queryCondition = z.strictObject({
@@ -133,6 +136,56 @@ const policyRule = z
   })
   .meta({ title: 'a rule' });
 
+const binding = z
+  .strictObject({
+    user: text('the name of a user', 'Somebody in particular.').optional(),
+    group: text('the name of a group', 'Its members, those of its descendants too.').optional(),
+    negate: z.boolean().meta({ description: 'Everybody else.' }).optional(),
+    order: z.number().int().meta({ description: 'Lower ones first, in what explain shows.' }).optional(),
+    enabled: z.boolean().meta({ description: 'false: as if it were not there.' }).optional(),
+  })
+  .meta({ title: 'a binding such as {group: staff}' });
+
+/** What authentik's proxy provider has beside hosts and upstream. */
+const provider = {
+  domain: text(
+    'a domain such as example.com',
+    'One app, with one cookie, for every host at and below the domain; its url is where sign-ins end.',
+  ).optional(),
+  unauthenticated: words(
+    'regular expressions, one a line',
+    'RE2, one a line: open without signing in. Against the path, or the whole URL with domain.',
+  ).optional(),
+  bindings: z
+    .array(binding)
+    .meta({ title: 'a list of bindings', description: 'Who may open the app, in place of access.' })
+    .optional(),
+  engine: z.enum(['any', 'all']).meta({ description: 'Whether one binding is enough or all must hold.' }).optional(),
+  entitlements: z
+    .record(z.string(), words('a subject or a list such as [group:editors]', 'Who has it.'))
+    .meta({ title: 'a map of entitlements and who has them', description: 'Rights inside the app, told in a header.' })
+    .optional(),
+  basic_auth: z
+    .strictObject({
+      user_attribute: text('the name of an attribute', 'The user name; without a value the e-mail address.').optional(),
+      password_attribute: text('the name of an attribute', 'The password; without a value nothing is sent.'),
+    })
+    .meta({
+      title: 'a map with user_attribute and password_attribute',
+      description: 'Sends Authorization: Basic, made of the attributes of the account.',
+    })
+    .optional(),
+  intercept_header_auth: z
+    .boolean()
+    .meta({ description: 'false: the Authorization header of clients is for the app, and not looked at.' })
+    .optional(),
+  preflight: z.literal('pass').meta({ description: 'pass: CORS preflights need no sign-in.' }).optional(),
+  additional_headers: z
+    .boolean()
+    .meta({ description: 'Whether additionalHeaders of accounts and groups are sent; the profile decides otherwise.' })
+    .optional(),
+  assertion: text('a header name', 'A header for the signed assertion, beside those of the profile.').optional(),
+} as const;
 const server = 'an address such as http://127.0.0.1:8080';
 
 const upstream = z
@@ -183,6 +236,7 @@ const app = z
       .array(accessRule)
       .meta({ title: 'a list of rules', description: 'First match decides; none: deny.' })
       .optional(),
+    ...provider,
   })
   .meta({ title: 'an app: a map with url and access' });
 
@@ -311,6 +365,11 @@ export const configuration = z
         description: 'The signed assertion that apps may verify.',
       })
       .optional(),
+    outpost: text('text', 'What X-authentik-meta-outpost says.').optional(),
+    additional_headers: words(
+      'a header name or a list of them',
+      'Names that additionalHeaders of accounts to come may set: sent empty until then.',
+    ).optional(),
     upstream_timeout: duration('How long an upstream may stay silent.').optional(),
   })
   .meta({ title: 'lintel.yml' });

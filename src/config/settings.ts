@@ -38,6 +38,10 @@ export interface Settings {
   readonly assertion: AssertionSettings;
   /** How long an upstream may take to begin its answer, and to be silent within it. */
   readonly upstreamTimeoutMs: number;
+  /** What X-authentik-meta-outpost says. */
+  readonly outpost: string;
+  /** Names that accounts to come may set with `additionalHeaders`. */
+  readonly additionalHeaders: readonly string[];
   /** The files this came from, `${file:…}` and TLS material included. The users file is watched by its source. */
   readonly watch: readonly string[];
 }

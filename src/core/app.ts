@@ -1,18 +1,39 @@
+import type { RouteBySignIn } from './expression.ts';
 import type { HostPattern, Rule } from './policy/rule.ts';
 import type { Profile } from './profile/profile.ts';
+import type { User } from './subject.ts';
 
-/** One protected application. */
+/**
+ * One protected application. Its mode follows from what it has (contract authentik.md §1): an upstream makes it
+ * `proxy`, a domain `forward_domain`, neither `forward_single`.
+ */
 export interface App {
   readonly name: string;
   /** What people call it; the launcher shows it. */
   readonly title: string;
   readonly urls: readonly AppUrl[];
-  readonly profile: Profile;
+  /** Undefined: the headers of whoever asks (`remote`; `authentik` at authentik's endpoints). */
+  readonly profile: Profile | undefined;
   /** Given: Lintel proxies it. Absent: another proxy asks. */
   readonly upstream: UpstreamAddress | undefined;
   /** Origins beside the app's own whose pages may open WebSockets as the person signed in: scheme://host[:port]. */
   readonly origins: readonly string[];
   readonly rules: readonly Rule[];
+  /** One app for every host below a domain, with one cookie. Its first url is where sign-ins end. */
+  readonly domain?: AppDomain | undefined;
+  readonly entitlements?: readonly Entitlement[];
+  /** `Authorization: Basic …` made of the account's attributes. */
+  readonly basicAuth?: BasicAuth | undefined;
+  /** The `Authorization` header belongs to the app: Lintel neither reads nor takes it (`intercept_header_auth: false`). */
+  readonly ownsAuthorization?: boolean;
+  /** Every Bearer is an app password, and another is refused; false: one of another form is for the app. */
+  readonly interceptsBearer?: boolean;
+  /** A header for the signed assertion beside those of the profile. */
+  readonly assertionHeader?: string | undefined;
+  /** Overrides the profile's choice about `additionalHeaders`. */
+  readonly tellsAdditional?: boolean | undefined;
+  /** Chooses backend, host header and attributes when somebody signs in; undefined: nothing is chosen. */
+  readonly routing?: RouteBySignIn | undefined;
 }
 
 export interface AppUrl {
@@ -20,6 +41,25 @@ export interface AppUrl {
   readonly host: HostPattern;
   /** Effective port. */
   readonly port: number;
+}
+
+export interface AppDomain {
+  readonly domain: string;
+  /** Name of the cookie that every host below the domain gets. */
+  readonly cookie: string;
+}
+
+/** A right inside the app, told in a header. */
+export interface Entitlement {
+  readonly name: string;
+  holds(user: User): boolean;
+}
+
+export interface BasicAuth {
+  /** Key of the attribute with the name; without a value the primary e-mail address stands in. */
+  readonly userAttribute: string;
+  /** Key of the attribute with the password; without a value nothing is sent. */
+  readonly passwordAttribute: string;
 }
 
 /** Where an app answers, and how it is spoken to. */

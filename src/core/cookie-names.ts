@@ -14,15 +14,24 @@ export interface CookieNames {
   readonly app: string;
   /** A sign-in under way, one for each tab; the rest of the name tells them apart. */
   readonly start: string;
+  /** As `start`, for an app that is a whole domain: a cookie of a domain cannot be a __Host- one. */
+  readonly sharedStart: string;
   /** Counts how often one address came back for sign-in within seconds. */
   readonly loop: string;
 }
 
-const PLAIN: CookieNames = { portal: 'lintel', app: 'lintel-app', start: 'lintel-start-', loop: 'lintel-loop' };
+const PLAIN: CookieNames = {
+  portal: 'lintel',
+  app: 'lintel-app',
+  start: 'lintel-start-',
+  sharedStart: 'lintel-start-',
+  loop: 'lintel-loop',
+};
 const SECURE: CookieNames = {
   portal: PREFIX + PLAIN.portal,
   app: PREFIX + PLAIN.app,
   start: PREFIX + PLAIN.start,
+  sharedStart: `__Secure-${PLAIN.start}`,
   loop: PREFIX + PLAIN.loop,
 };
 
@@ -45,6 +54,7 @@ export function isLintelCookie(name: string, gateNames: readonly string[]): bool
     FIXED.has(lower) ||
     lower.startsWith(PLAIN.start) ||
     lower.startsWith(SECURE.start.toLowerCase()) ||
+    lower.startsWith(SECURE.sharedStart.toLowerCase()) ||
     gateNames.some((g) => g.toLowerCase() === lower)
   );
 }

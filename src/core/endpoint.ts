@@ -1,13 +1,17 @@
 /** A check endpoint: where it stands, which dialect it speaks, and which credentials it looks at in which order. */
 export interface Endpoint {
-  /** Last part of `/api/authz/<name>`; "legacy" of the defaults stands at `/api/verify`. */
+  /** Of Authelia's: last part of `/api/authz/<name>`; "legacy" of the defaults stands at `/api/verify`. */
   readonly name: string;
   readonly path: string;
   readonly implementation: Implementation;
   readonly strategies: readonly Strategy[];
 }
 
-export type Implementation = 'ForwardAuth' | 'AuthRequest' | 'ExtAuthz' | 'Legacy';
+export type Implementation = AutheliaImplementation | OutpostImplementation;
+/** Authelia's, with names that `endpoints:` uses. */
+export type AutheliaImplementation = 'ForwardAuth' | 'AuthRequest' | 'ExtAuthz' | 'Legacy';
+/** authentik's, always where its outpost has them. */
+export type OutpostImplementation = 'OutpostTraefik' | 'OutpostCaddy' | 'OutpostNginx' | 'OutpostEnvoy';
 
 /** Where credentials are looked for (Authelia contract §2.7). The first that yields somebody ends the search. */
 export type Strategy =
@@ -49,4 +53,17 @@ export function defaultEndpoints(basicCacheMs: number): readonly Endpoint[] {
       strategies: [{ kind: 'HeaderLegacy', ...header }, COOKIE],
     },
   ];
+}
+
+/** The checks of authentik's outpost. The session comes first: whoever is signed in keeps their `Authorization` header. */
+export const OUTPOST_ENDPOINTS: readonly Endpoint[] = [
+  outpost('traefik', 'OutpostTraefik'),
+  outpost('caddy', 'OutpostCaddy'),
+  outpost('nginx', 'OutpostNginx'),
+  outpost('envoy', 'OutpostEnvoy'),
+];
+
+function outpost(name: string, implementation: OutpostImplementation): Endpoint {
+  const header: Strategy = { kind: 'HeaderAuthorization', schemes: ['app-password', 'bearer'], basicCacheMs: 0 };
+  return { name, path: `/outpost.goauthentik.io/auth/${name}`, implementation, strategies: [COOKIE, header] };
 }

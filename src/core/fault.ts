@@ -183,6 +183,11 @@ export const FAULTS = {
     says: 'The address to return to is not one of the apps here.',
     fix: 'Open the app by its own address.',
   },
+  'ROUTING-REFUSED': {
+    status: 500,
+    says: 'This app cannot be opened for your account at the moment.',
+    fix: 'Tell the person who runs this site. Operators: the log says which expression of the app failed, and for whom.',
+  },
   'UPSTREAM-DOWN': {
     status: 502,
     says: 'The app does not answer.',

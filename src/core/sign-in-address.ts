@@ -1,3 +1,5 @@
+import type { App } from './app.ts';
+import { NATIVE_DOOR, OUTPOST_DOOR } from './door-path.ts';
 import { type Fault, fault } from './fault.ts';
 import type { PortalAddress } from './policy/compile.ts';
 import type { Candidates } from './policy/decide.ts';
@@ -7,8 +9,10 @@ import { known, quoteAddress, targetUrl } from './target.ts';
 import { isWithin } from './text/host.ts';
 import { escapedPath, parseQuery, queryComponent, queryText } from './text/url-encode.ts';
 
-/** Where hand-over begins on an app's own host. */
-export const START_PATH = '/.lintel/start';
+/** Below which of the two names Lintel sends people to its own pages on the host of an app: the ones that its users know. */
+export function doorOf(app: App | undefined): string {
+  return app?.profile?.name === 'authentik' || app?.domain !== undefined ? OUTPOST_DOOR : NATIVE_DOOR;
+}
 
 /** How a browser that must sign in gets there. */
 export type SignIn =
@@ -31,7 +35,9 @@ export function signInFor(
 ): Result<SignIn, Fault> {
   if (override !== undefined) return overridden(c, override, portal, parse);
   if (!hasDefault) return ok({ kind: 'none' });
-  if (c.domain === undefined) return ok({ kind: portal === undefined ? 'none' : 'hand-over' });
+  if (c.domain === undefined || c.domain.givenAt !== undefined) {
+    return ok({ kind: portal === undefined ? 'none' : 'hand-over' });
+  }
   const own = c.domain.portal;
   // Authelia's older form `session.domain` has no portal address: every request is refused, a bypass too.
   return own === undefined
@@ -48,7 +54,7 @@ function overridden(
   const refused = err(fault('PORTAL-OVERRIDE', `${quoteAddress(override)} for host ${c.target.host}`));
   const url = /[\\\u0000-\u0020\u007f]/.test(override) ? undefined : parse(override);
   if (url === undefined || url.protocol !== 'https:' || url.username !== '' || url.password !== '') return refused;
-  if (c.domain === undefined)
+  if (c.domain === undefined || c.domain.givenAt !== undefined)
     return portal !== undefined && url.hostname === portal.host ? ok({ kind: 'hand-over' }) : refused;
   return isWithin(url.hostname.replace(/\.$/, ''), c.domain.domain) ? ok({ kind: 'portal', url: url.href }) : refused;
 }
@@ -58,11 +64,8 @@ export function signInLocation(signIn: SignIn, c: Candidates): string | undefine
   switch (signIn.kind) {
     case 'none':
       return undefined;
-    case 'hand-over': {
-      const { path, query } = c.target;
-      const rd = `${escapedPath(path.received) || '/'}${query === undefined ? '' : `?${query}`}`;
-      return `${c.origin}${START_PATH}?rd=${queryComponent(rd)}`;
-    }
+    case 'hand-over':
+      return startLocation(c);
     case 'portal': {
       const rm = known(c.target.method) ? c.target.method : undefined;
       return withQuery(signIn.url, targetUrl(c.target), rm);
@@ -70,6 +73,15 @@ export function signInLocation(signIn: SignIn, c: Candidates): string | undefine
     default:
       return signIn satisfies never;
   }
+}
+
+/** The start of a hand-over; authentik's name for it takes a whole address, the native one path and query. */
+function startLocation(c: Candidates): string {
+  const door = doorOf(c.place?.app.app);
+  const { path, query } = c.target;
+  const local = `${escapedPath(path.received) || '/'}${query === undefined ? '' : `?${query}`}`;
+  const rd = c.domain?.givenAt !== undefined ? targetUrl(c.target) : door === OUTPOST_DOOR ? c.origin + local : local;
+  return `${c.domain?.givenAt ?? c.origin}${door}start?rd=${queryComponent(rd)}`;
 }
 
 /** `?rd=…&rm=…` as Go's url.Values writes it: what the portal URL already asks for is kept and sorted in. */

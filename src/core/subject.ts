@@ -1,3 +1,4 @@
+import type { Routing } from './expression.ts';
 import { type JsonObject, NO_ATTRIBUTES } from './json.ts';
 
 /** How strongly somebody proved who they are. */
@@ -34,11 +35,26 @@ export function plainUser(
 
 export type Subject =
   | { readonly kind: 'anonymous' }
-  | { readonly kind: 'user'; readonly user: User; readonly level: Level; readonly via: 'session' | 'basic' | 'token' }
+  | {
+      readonly kind: 'user';
+      readonly user: User;
+      readonly level: Level;
+      readonly via: 'session' | 'basic' | 'token';
+      /** What the sign-in to this app chose; undefined where an app has nothing to choose. */
+      readonly routing?: Routing | undefined;
+    }
   /** A store or source is down: nobody knows who this is. Never treated as somebody. */
   | { readonly kind: 'unavailable'; readonly what: 'store' | 'source' };
 
 export const ANONYMOUS: Subject = { kind: 'anonymous' };
+
+/** Somebody known, as headers tell of them. */
+export function whoIs(
+  subject: Subject,
+): { readonly user: User; readonly level: Level; readonly routing: Routing | undefined } | undefined {
+  if (subject.kind !== 'user') return undefined;
+  return { user: subject.user, level: subject.level, routing: subject.routing };
+}
 
 export function meets(level: Level, required: Level): boolean {
   return level === 'two_factor' || required === 'one_factor';

@@ -23,6 +23,8 @@ export interface Target {
   readonly query: string | undefined;
   readonly method: string | Unknown;
   readonly client: Ip | Unknown;
+  /** The request has the form of a CORS preflight, its method aside (Fetch Standard §4.8). */
+  readonly preflight: boolean;
 }
 
 /** What a dialect found, as strings from the wire. */
@@ -33,6 +35,7 @@ export interface TargetParts {
   readonly uri: string;
   readonly method: string | Unknown;
   readonly client: Ip | Unknown;
+  readonly preflight?: boolean;
 }
 
 const SCHEMES: ReadonlySet<string> = new Set(['https', 'http', 'wss', 'ws']);
@@ -70,7 +73,8 @@ export function canonicalTarget(parts: TargetParts): Result<Target, Fault> {
     return err(fault('TARGET-PATH', 'the query: control byte or fragment'));
   }
   const { host, port } = authority;
-  return ok({ scheme, host, port, path: path.value, query, method: parts.method, client: parts.client });
+  const { method, client, preflight = false } = parts;
+  return ok({ scheme, host, port, path: path.value, query, method, client, preflight });
 }
 
 /** "#" ends the query for one party and belongs to it for another; raw control bytes have no place in a URL. */

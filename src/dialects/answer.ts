@@ -98,7 +98,7 @@ export function authenticate(how: Extract<Challenge, { kind: 'credentials' }>): 
 }
 
 /** 302 keeps the method of safe requests; after anything else the browser must come back with GET (RFC 9110 §15.4). */
-function redirectStatus(r: Rendering): 302 | 303 {
+export function redirectStatus(r: Rendering): 302 | 303 {
   const method = r.target?.method ?? 'GET';
   const safe = !known(method) || method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
   return safe ? 302 : 303;

@@ -3,7 +3,7 @@ import { forwardedClient } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { quoteAddress } from '../core/target.ts';
 import { answer } from './answer.ts';
-import type { Dialect } from './dialect.ts';
+import { type Dialect, OF_AUTHELIA } from './dialect.ts';
 import { endpointParameter, forwarded } from './read.ts';
 
 /**
@@ -12,6 +12,7 @@ import { endpointParameter, forwarded } from './read.ts';
  */
 export const authRequest: Dialect = {
   name: 'AuthRequest',
+  ...OF_AUTHELIA,
   methods: ['GET', 'HEAD'],
   hasDefaultPortal: true,
   read(wire, peer) {

@@ -2,6 +2,7 @@ import type { Decision } from '../core/decision.ts';
 import type { Implementation } from '../core/endpoint.ts';
 import type { Fault } from '../core/fault.ts';
 import type { TrustedPeer } from '../core/peer.ts';
+import type { Family } from '../core/policy/compile.ts';
 import type { Result } from '../core/result.ts';
 import type { Target, TargetParts } from '../core/target.ts';
 import type { Reply, Wire } from '../core/wire.ts';
@@ -9,6 +10,8 @@ import type { Reply, Wire } from '../core/wire.ts';
 /** How one kind of reverse proxy speaks: read a target, write a decision. Nothing else knows header names of proxies. */
 export interface Dialect {
   readonly name: Implementation;
+  /** Which identity headers an app gets that chose none. */
+  readonly family: Family;
   /** Methods that the endpoint answers; undefined: any. */
   readonly methods: readonly string[] | undefined;
   /** Reads exactly one header family; a missing or repeated fact is a fault, never a fallback (proxies.md §2.2). */
@@ -17,6 +20,13 @@ export interface Dialect {
   portalOverride(wire: Wire): string | undefined;
   /** False: a challenge has no address unless the snippet names the portal (legacy). */
   readonly hasDefaultPortal: boolean;
+  /**
+   * What becomes of a request for Lintel's own pages on the host of an app: judged as any path, served with the check
+   * answer, or let through as nobody, so that nginx does not send its own location to sign in (contract authentik.md §2).
+   */
+  readonly ownPaths: 'judge' | 'serve' | 'pass';
+  /** True: the check answer itself begins a sign-in and sends the browser to the portal. */
+  beginsSignIn(wire: Wire): boolean;
   write(decision: Decision, context: Rendering): Reply;
 }
 
@@ -31,8 +41,13 @@ export interface Rendering {
   readonly target: Target | undefined;
   /** Where to send a browser that must sign in; made by the gate, never from the request alone. */
   readonly location: string | undefined;
+  /** Set-Cookie values; at most one, because nginx relays only the first. */
+  readonly cookies: readonly string[];
   /** Identity headers to write on an allow: total, names and values flat. */
   readonly identity: readonly string[];
   /** What the app may see as `Authorization`: the client's own unless Lintel consumed it. */
   readonly authorization: string;
 }
+
+/** What the four dialects of Authelia have in common. */
+export const OF_AUTHELIA = { family: 'remote', ownPaths: 'judge', beginsSignIn: () => false } as const;

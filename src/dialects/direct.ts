@@ -4,11 +4,10 @@ import { type Fault, fault } from '../core/fault.ts';
 import { forwardedClient, type TrustedPeer } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { canonicalTarget, quoteAddress, type Target, type Unknown } from '../core/target.ts';
-import { single } from '../core/text/header-list.ts';
+import { isPreflight, single } from '../core/text/header-list.ts';
 import type { Ip } from '../core/text/ip.ts';
 import type { Reply, Wire } from '../core/wire.ts';
 import { authenticate } from './answer.ts';
-import { isBrowser } from './negotiate.ts';
 import { errorReply } from './page.ts';
 import { connectionScheme, forwardedOr } from './read.ts';
 
@@ -36,6 +35,7 @@ export function readDirect(wire: Wire, peer: TrustedPeer | undefined): Result<Ta
     uri: wire.target,
     method: wire.method,
     client,
+    preflight: isPreflight(wire.headers),
   });
 }
 
@@ -45,15 +45,16 @@ export function clientOf(wire: Wire, peer: TrustedPeer | undefined): Ip | Unknow
   return wire.peer.kind === 'ip' ? wire.peer.ip : { missing: 'an address (unix socket)' };
 }
 
-/** Renders everything but an allow, which is forwarded. */
+/** Renders everything but an allow, which is forwarded. `navigates`: who asks can follow a sign-in. */
 export function writeDirect(
   decision: Exclude<Decision, { kind: 'allow' }>,
   wire: Wire,
   location: string | undefined,
+  navigates: boolean,
 ): Reply {
   switch (decision.kind) {
     case 'challenge':
-      return challenged(decision, wire, location);
+      return challenged(decision, wire, location, navigates);
     case 'deny':
       return denied(decision, wire);
     case 'fault':
@@ -68,7 +69,12 @@ function denied(d: Extract<Decision, { kind: 'deny' }>, wire: Wire): Reply {
   return errorReply(wire, id, [], undefined, d.subject.kind === 'user' && d.subject.via === 'session');
 }
 
-function challenged(d: Extract<Decision, { kind: 'challenge' }>, wire: Wire, location: string | undefined): Reply {
+function challenged(
+  d: Extract<Decision, { kind: 'challenge' }>,
+  wire: Wire,
+  location: string | undefined,
+  navigates: boolean,
+): Reply {
   if (d.how.kind === 'credentials') {
     return errorReply(
       wire,
@@ -78,7 +84,7 @@ function challenged(d: Extract<Decision, { kind: 'challenge' }>, wire: Wire, loc
     );
   }
   if (location === undefined) return errorReply(wire, 'SIGN-IN-NEEDED', [], 401);
-  if (!isBrowser(wire.headers)) return errorReply(wire, 'SIGN-IN-NEEDED', ['Location', location], 401);
+  if (!navigates) return errorReply(wire, 'SIGN-IN-NEEDED', ['Location', location], 401);
   const safe = wire.method === 'GET' || wire.method === 'HEAD' || wire.method === 'OPTIONS';
   const headers = ['Location', location, 'Cache-Control', 'no-store', 'Referrer-Policy', 'no-referrer'];
   return { status: safe ? 302 : 303, headers, body: '' };

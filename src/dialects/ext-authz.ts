@@ -3,7 +3,7 @@ import { forwardedClient } from '../core/peer.ts';
 import { err, ok } from '../core/result.ts';
 import { quote } from '../core/target.ts';
 import { answer } from './answer.ts';
-import type { Dialect } from './dialect.ts';
+import { type Dialect, OF_AUTHELIA } from './dialect.ts';
 import { connectionScheme, forwarded, forwardedOr, headerText } from './read.ts';
 
 /**
@@ -13,6 +13,7 @@ import { connectionScheme, forwarded, forwardedOr, headerText } from './read.ts'
  */
 export const extAuthz: Dialect = {
   name: 'ExtAuthz',
+  ...OF_AUTHELIA,
   methods: undefined,
   hasDefaultPortal: true,
   read(wire, peer, endpointPath) {

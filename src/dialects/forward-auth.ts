@@ -1,7 +1,7 @@
 import { forwardedClient } from '../core/peer.ts';
 import { ok } from '../core/result.ts';
 import { answer } from './answer.ts';
-import type { Dialect } from './dialect.ts';
+import { type Dialect, OF_AUTHELIA } from './dialect.ts';
 import { connectionScheme, endpointParameter, forwarded, forwardedOr } from './read.ts';
 
 /**
@@ -11,6 +11,7 @@ import { connectionScheme, endpointParameter, forwarded, forwardedOr } from './r
  */
 export const forwardAuth: Dialect = {
   name: 'ForwardAuth',
+  ...OF_AUTHELIA,
   methods: ['GET', 'HEAD'],
   hasDefaultPortal: true,
   read(wire, peer) {

@@ -6,7 +6,7 @@ import { parseAuthority } from '../core/text/host.ts';
 import type { Wire } from '../core/wire.ts';
 import { answer } from './answer.ts';
 import { splitUrl } from './auth-request.ts';
-import type { Asked, Dialect } from './dialect.ts';
+import { type Asked, type Dialect, OF_AUTHELIA } from './dialect.ts';
 import { connectionScheme, endpointParameter, forwarded, forwardedOr, headerText, present } from './read.ts';
 
 /**
@@ -15,6 +15,7 @@ import { connectionScheme, endpointParameter, forwarded, forwardedOr, headerText
  */
 export const legacy: Dialect = {
   name: 'Legacy',
+  ...OF_AUTHELIA,
   methods: undefined,
   hasDefaultPortal: false,
   read(wire, peer) {

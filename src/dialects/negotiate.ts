@@ -12,6 +12,21 @@ export function isBrowser(headers: HeaderList): boolean {
   return types[0] === '*/*' || types.includes('text/html');
 }
 
+/**
+ * A positive sign that whoever asks cannot follow a sign-in: a script, a program, a WebSocket. authentik's snippets pass
+ * on few headers or none, so that no sign means a browser (contract authentik.md, table of differences).
+ */
+export function isProgram(headers: HeaderList): boolean {
+  if ((first(headers, 'x-requested-with') ?? '').toLowerCase() === 'xmlhttprequest') return true;
+  const mode = first(headers, 'sec-fetch-mode');
+  if (mode !== undefined && mode !== '' && mode !== 'navigate') return true;
+  if (first(headers, 'upgrade') !== undefined) return true;
+  const accept = first(headers, 'accept');
+  return accept !== undefined && accept.trim() !== '' && !accepted(headers).some((t) => HTML.has(t));
+}
+
+const HTML: ReadonlySet<string> = new Set(['text/html', 'text/*', 'application/xhtml+xml', '*/*']);
+
 /** Asks for JSON and does not ask for a page. */
 export function prefersJson(headers: HeaderList): boolean {
   const types = accepted(headers);

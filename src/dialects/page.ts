@@ -20,7 +20,7 @@ const CSP =
 /**
  * An error for the person or program at the other end: page, JSON or one line of text, as it asked. It needs nothing
  * from any other host, so it works on the host of an app whose everything is down. Somebody signed in is offered the
- * way to another account.
+ * way to another account. `seen`: what of the request was not understood.
  */
 export function errorReply(
   wire: Wire,
@@ -28,6 +28,7 @@ export function errorReply(
   extra: readonly string[] = [],
   status?: number,
   isSignedIn = false,
+  seen = '',
 ): Reply {
   const { says, fix } = FAULTS[id];
   const code = status ?? FAULTS[id].status;
@@ -35,7 +36,7 @@ export function errorReply(
   if (code === 503 || code === 429) headers.push('Retry-After', '5');
   if (isBrowser(wire.headers)) {
     headers.push('Content-Type', 'text/html; charset=utf-8', 'Content-Security-Policy', CSP);
-    return { status: code, headers, body: page(says, fix, id, isSignedIn) };
+    return { status: code, headers, body: page(says, fix, id, isSignedIn, seen) };
   }
   if (prefersJson(wire.headers)) {
     headers.push('Content-Type', 'application/json; charset=utf-8');
@@ -48,12 +49,12 @@ export function errorReply(
 const SWITCH = '<p><a href="/.lintel/sign-out">Switch account</a></p>\n';
 
 /** What is for whoever runs the site stands apart from what is for everybody. */
-function page(says: string, fix: string, id: string, isSignedIn: boolean): string {
+function page(says: string, fix: string, id: string, isSignedIn: boolean, seen: string): string {
   const [everybody = '', operators] = fix.split('Operators: ', 2);
   const first = everybody === '' ? '' : `<p>${escapeHtml(everybody.trim())}</p>\n`;
   const second = operators === undefined ? '' : `<p class="id">If you run this site: ${escapeHtml(operators)}</p>\n`;
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escapeHtml(says)}</title><style>${STYLE}</style></head><body><main><h1>${escapeHtml(says)}</h1>
-${first}${isSignedIn ? SWITCH : ''}${second}<p class="id"><code>${id}</code></p></main></body></html>
+${first}${seen === '' ? '' : `<p><code>${escapeHtml(seen)}</code></p>\n`}${isSignedIn ? SWITCH : ''}${second}<p class="id"><code>${id}</code></p></main></body></html>
 `;
 }

@@ -4,11 +4,19 @@ import type { Dialect } from './dialect.ts';
 import { extAuthz } from './ext-authz.ts';
 import { forwardAuth } from './forward-auth.ts';
 import { legacy } from './legacy.ts';
+import { outpostCaddy } from './outpost-caddy.ts';
+import { outpostEnvoy } from './outpost-envoy.ts';
+import { outpostNginx } from './outpost-nginx.ts';
+import { outpostTraefik } from './outpost-traefik.ts';
 
-/** Every dialect by the name that `endpoints:` uses. */
+/** Every dialect of check endpoints. */
 export const DIALECTS = {
   ForwardAuth: forwardAuth,
   AuthRequest: authRequest,
   ExtAuthz: extAuthz,
   Legacy: legacy,
+  OutpostTraefik: outpostTraefik,
+  OutpostCaddy: outpostCaddy,
+  OutpostNginx: outpostNginx,
+  OutpostEnvoy: outpostEnvoy,
 } as const satisfies Record<Implementation, Dialect>;

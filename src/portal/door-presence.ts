@@ -19,6 +19,11 @@ export function portalOf(policy: Policy, r: DoorRequest): PortalAddress | undefi
   return domain === undefined ? policy.source.portal : domain.portal;
 }
 
+/** Where somebody ends up who signed out. */
+export function signedOutUrl({ origin, basePath }: PortalAddress): string {
+  return `${origin}${basePath}/signed-out`;
+}
+
 /** Who is signed in to this app: by its own cookie, or by the shared one where the host lies in a cookie domain. */
 export async function doorPresence(deps: PortalDeps, r: DoorRequest): Promise<Presence> {
   const host = hostOf(r.origin);

@@ -1,14 +1,15 @@
 import { cookieNames } from '../core/cookie-names.ts';
+import { ASKED_SIGN_OUT, OUTPOST_DOOR } from '../core/door-path.ts';
 import { FAULTS, type Fault, fault } from '../core/fault.ts';
 import { describePeer } from '../core/peer.ts';
-import type { PortalAddress } from '../core/policy/compile.ts';
+import type { Result } from '../core/result.ts';
 import { quote } from '../core/target.ts';
 import type { Reply } from '../core/wire.ts';
 import { assetReply } from './assets.ts';
 import type { DoorRequest, PortalDeps } from './deps.ts';
-import { doorPresence, isSecureOrigin, portalOf } from './door-presence.ts';
+import { doorPresence, isSecureOrigin, portalOf, signedOutUrl } from './door-presence.ts';
 import { faultSheet, type Link } from './fault-pages.ts';
-import { callback, start } from './hand-over.ts';
+import { callback, start, startFor, type Way } from './hand-over.ts';
 import { JWKS_PATH, jwksReply } from './jwks.ts';
 import { layout, type Sheet } from './layout.ts';
 import { signOutSheet } from './pages.ts';
@@ -16,11 +17,14 @@ import { cookieHeaders, errorHeader, faultJson, type Headers, json, page, redire
 import { foreignChange, wantsJson } from './same-site.ts';
 import { type Seal, sealOf } from './sealed.ts';
 import { endSession } from './sign-out.ts';
+import { leave, SIGN_OUT_ACTION } from './sign-out-everywhere.ts';
 import { removal } from './start-cookie.ts';
 
 export interface Door {
-  /** Answers `/.lintel/…` on the host of an app; these paths never reach the app. Throws only for bugs. */
+  /** Answers Lintel's own pages on the host of an app; their paths never reach the app. Throws only for bugs. */
   handle(r: DoorRequest): Promise<Reply>;
+  /** Begins a sign-in that ends at `href`, with the answer to a check. */
+  begin(r: DoorRequest, href: string): Promise<Result<Way, Fault>>;
 }
 
 /** A request at the door, with what its answers need. */
@@ -37,6 +41,10 @@ const ROUTES: ReadonlyMap<string, { readonly GET: Handler; readonly POST?: Handl
   ['/.lintel/callback', { GET: finish }],
   ['/.lintel/sign-out', { GET: askSignOut, POST: doSignOut }],
   ['/.lintel/whoami', { GET: whoami }],
+  [`${OUTPOST_DOOR}start`, { GET: begin }],
+  [`${OUTPOST_DOOR}callback`, { GET: finish }],
+  [`${OUTPOST_DOOR}sign_out`, { GET: leaveAll, POST: leaveAll }],
+  [ASKED_SIGN_OUT, { GET: leaveAll }],
 ]);
 const ASSETS = '/.lintel/assets/';
 
@@ -48,6 +56,10 @@ export function createDoor(deps: PortalDeps): Door {
       if (r.path === JWKS_PATH) return jwksReply(deps, r.wire, (f) => note(deps, r, f));
       const made = await seal();
       return made.ok ? route({ deps, seal: made.value, r }) : refuse(deps, r, made.error);
+    },
+    async begin(r, href) {
+      const made = await seal();
+      return made.ok ? startFor(deps, made.value, r, href) : made;
     },
   };
 }
@@ -106,8 +118,29 @@ async function doSignOut(k: Knock): Promise<Reply> {
   return redirect(303, portal === undefined ? '/' : signedOutUrl(portal), gone);
 }
 
-function signedOutUrl({ origin, basePath }: PortalAddress): string {
-  return `${origin}${basePath}/signed-out`;
+async function leaveAll({ deps, r }: Knock): Promise<Reply> {
+  const leaving = await leave(deps, r);
+  switch (leaving.kind) {
+    case 'gone':
+      return leaving.reply;
+    case 'fault':
+      return refuse(deps, r, leaving.fault);
+    case 'ask': {
+      const portal = portalOf(deps.policy(), r);
+      const place = portal?.host ?? r.app.title;
+      const sheet = signOutSheet({
+        place,
+        user: leaving.who.user,
+        action: SIGN_OUT_ACTION,
+        rd: undefined,
+        stay: '/',
+        everywhere: true,
+      });
+      return show(200, sheet, [], portal === undefined ? [] : [portal.origin]);
+    }
+    default:
+      return leaving satisfies never;
+  }
 }
 
 function show(status: number, sheet: Sheet, more: Headers = [], formTargets: readonly string[] = []): Reply {

@@ -91,13 +91,15 @@ export interface SignOutForm {
   readonly action: string;
   readonly rd: string | undefined;
   readonly stay: string;
+  /** True: all sessions of the person, in every browser. */
+  readonly everywhere?: boolean;
 }
 
 export function signOutSheet(f: SignOutForm): Sheet {
   return {
     title: `Sign out of ${f.place}`,
     heading: html`Sign out of <em>${f.place}</em>`,
-    card: html`<p>You're signed in as <strong>${f.user.name}</strong>. Signing out closes every app that this sign-in opened, in this browser.</p>
+    card: html`<p>You're signed in as <strong>${f.user.name}</strong>. ${f.everywhere === true ? 'Signing out ends all your sessions: every app, in every browser.' : 'Signing out closes every app that this sign-in opened, in this browser.'}</p>
 <form method="post" action="${f.action}">
 ${
   f.rd !== undefined &&

@@ -1,6 +1,8 @@
+import { NATIVE_DOOR } from '../core/door-path.ts';
 import type { Fault } from '../core/fault.ts';
-import type { CookieDomain } from '../core/policy/compile.ts';
+import { type CookieDomain, placeOf } from '../core/policy/compile.ts';
 import { err, ok, type Result } from '../core/result.ts';
+import { doorOf } from '../core/sign-in-address.ts';
 import type { ReturnTo } from '../core/text/return-to.ts';
 import { queryComponent } from '../core/text/url-encode.ts';
 import { attempt } from './attempt.ts';
@@ -32,6 +34,7 @@ export type Way =
  *   host below another cookie domain         straight to the address: its gate knows its portal
  *   any other, begun by the app's host       to its callback, with a code for that origin and that browser
  *   any other                                to its start, which comes back here as the line above
+ *   host of an app that is a whole domain    as any other, at the external origin of the app
  *
  * `fresh`: the sign-in happened with this very request and brings its own gate cookie.
  */
@@ -49,7 +52,8 @@ export async function wayBack(
   if (verdict.kind === 'deny') return { kind: 'denied' };
   const domain = policy.lookup(wish.to.target.host).domain;
   // Somebody who types a password is no loop, and a way by the app's start comes back here to be counted.
-  const counts = !fresh && (domain !== undefined || wish.state !== undefined);
+  const direct = domain !== undefined && domain.givenAt === undefined;
+  const counts = !fresh && (direct || wish.state !== undefined);
   const arrival = counts ? arrive(seal, r.site, r.wire, wish.to.href, deps.clock.now()) : undefined;
   const counted = arrival === undefined ? [] : [arrival.cookie];
   if (arrival?.loops === true) return { kind: 'loop', cookies: counted };
@@ -71,24 +75,27 @@ async function passage(
   wish: ToApp,
   fresh: boolean,
 ): Promise<Result<Passage, Fault>> {
-  if (domain !== undefined) {
+  if (domain !== undefined && domain.givenAt === undefined) {
     const ours = domain.domain === r.site.domain?.domain;
     const cookies = ours && !fresh ? await gateCookie(deps, r, who) : ok([]);
     return cookies.ok ? ok({ location: wish.to.href, cookies: cookies.value }) : cookies;
   }
-  if (wish.state === undefined) return ok({ location: startUrl(wish.to), cookies: [] });
-  return code(deps, wish.to.origin, wish.state, who.session.id);
+  const app = placeOf(deps.policy(), wish.to.target)?.app.app;
+  const door = `${domain?.givenAt ?? wish.to.origin}${doorOf(app)}`;
+  if (wish.state === undefined) return ok({ location: startUrl(door, wish.to), cookies: [] });
+  return code(deps, domain?.givenAt ?? wish.to.origin, door, wish.state, who.session.id);
 }
 
 /** Begins the hand-over at the app's own host. */
-function startUrl(to: ReturnTo): string {
-  const path = to.href.slice(to.origin.length).replace(/#.*$/s, '');
-  return `${to.origin}/.lintel/start?rd=${queryComponent(path)}`;
+function startUrl(door: string, to: ReturnTo): string {
+  const whole = to.href.replace(/#.*$/s, '');
+  return `${door}start?rd=${queryComponent(door.endsWith(NATIVE_DOOR) ? whole.slice(to.origin.length) : whole)}`;
 }
 
 async function code(
   deps: PortalDeps,
   origin: string,
+  door: string,
   nonceHash: string,
   sessionId: string,
 ): Promise<Result<Passage, Fault>> {
@@ -98,7 +105,7 @@ async function code(
     deps.store.putHandOver(deps.secrets.hash(token), { origin, nonceHash, sessionId, expiresAt }),
   );
   if (!stored.ok) return stored;
-  return ok({ location: `${origin}/.lintel/callback?code=${token}&state=${nonceHash}`, cookies: [] });
+  return ok({ location: `${door}callback?code=${token}&state=${nonceHash}`, cookies: [] });
 }
 
 /** A new gate cookie, unless the browser holds one for this very session: without it the gate would send it back. */

@@ -9,6 +9,7 @@ import type { Seal } from './sealed.ts';
  * A sign-in under way, kept by the browser on the app's own host, one for each tab:
  *
  *   name  = "__Host-lintel-start-" first 10 characters of SHA-256(nonce)
+ *           "__Secure-lintel-start-" … where it is for a whole domain and no host of its own
  *   value = issued-at-in-seconds "." nonce "." base64url(rd) "." mac        mac over origin and the rest
  *
  * The nonce proves to the callback that the code comes back to the browser that asked for it; only its hash travels
@@ -28,7 +29,7 @@ export interface Started {
   readonly issuedAt: number;
   readonly size: number;
   readonly nonceHash: string;
-  /** Path and query to return to, bytes as latin1. */
+  /** The address to return to, bytes as latin1. */
   readonly rd: string;
 }
 
@@ -42,34 +43,45 @@ interface Context {
   readonly seal: Seal;
   readonly secrets: Secrets;
   readonly origin: string;
+  /** For an app that is a whole domain: the sign-in may begin on any host below it. */
+  readonly domain: string | undefined;
   readonly secure: boolean;
   readonly nowMs: number;
 }
 
-/** Begins a hand-over for this tab. An `rd` too long to keep in a cookie becomes "/". */
+/** Begins a hand-over for this tab. An `rd` too long to keep in a cookie becomes the front page. */
 export function begin(c: Context, wire: Wire, rd: string): Begun {
   const now = Math.floor(c.nowMs / 1000);
   const nonce = c.secrets.token();
   const nonceHash = c.secrets.hash(nonce);
-  const kept = rd.length > MOST_RD ? '/' : rd;
+  const kept = rd.length > MOST_RD ? `${c.origin}/` : rd;
   const text = `${now}.${nonce}.${Buffer.from(kept, 'latin1').toString('base64url')}`;
   const value = `${text}.${c.seal.mac('start', `${c.origin}\n${text}`)}`;
-  const cookie = setCookie(nameFor(c.secure, nonceHash), value, { maxAge: LIFE_S, secure: c.secure, sameSite: 'Lax' });
-  const dropped = crowded(wire, c.secure, value.length);
-  return { nonceHash, cookies: [cookie, ...dropped.map((name) => removal(name, c.secure))] };
+  const cookie = setCookie(nameFor(c, nonceHash), value, { ...attributes(c.secure, c.domain), maxAge: LIFE_S });
+  const dropped = crowded(wire, c, value.length);
+  return { nonceHash, cookies: [cookie, ...dropped.map((name) => removal(name, c.secure, c.domain))] };
 }
 
-function nameFor(secure: boolean, nonceHash: string): string {
-  return `${cookieNames(secure).start}${nonceHash.slice(0, 10)}`;
+function prefixOf({ secure, domain }: Pick<Context, 'secure' | 'domain'>): string {
+  const names = cookieNames(secure);
+  return domain === undefined ? names.start : names.sharedStart;
 }
 
-export function removal(name: string, secure: boolean): string {
-  return setCookie(name, '', { maxAge: 0, secure, sameSite: 'Lax' });
+function nameFor(c: Context, nonceHash: string): string {
+  return `${prefixOf(c)}${nonceHash.slice(0, 10)}`;
+}
+
+export function removal(name: string, secure: boolean, domain?: string): string {
+  return setCookie(name, '', { ...attributes(secure, domain), maxAge: 0 });
+}
+
+function attributes(secure: boolean, domain: string | undefined) {
+  return { secure, sameSite: 'Lax', ...(domain === undefined ? {} : { domain }) } as const;
 }
 
 /** The cookies that have to go so that a new one of `size` fits: garbled ones first, then the oldest. */
-function crowded(wire: Wire, secure: boolean, size: number): string[] {
-  const present = [...startCookies(wire, secure)].map(([name, value]) => {
+function crowded(wire: Wire, c: Context, size: number): string[] {
+  const present = [...startCookies(wire, prefixOf(c))].map(([name, value]) => {
     return { name, size: value.length, issuedAt: Number(VALUE.exec(value)?.[1] ?? 0) };
   });
   present.sort((a, b) => b.issuedAt - a.issuedAt);
@@ -81,8 +93,7 @@ function crowded(wire: Wire, secure: boolean, size: number): string[] {
 }
 
 /** Names (in full) and values of the start cookies that the browser sent; the first of a name counts. */
-function startCookies(wire: Wire, secure: boolean): Map<string, string> {
-  const prefix = cookieNames(secure).start;
+function startCookies(wire: Wire, prefix: string): Map<string, string> {
   const out = new Map<string, string>();
   for (const pair of all(wire.headers, 'cookie').flatMap((line) => line.split(';'))) {
     const eq = pair.indexOf('=');
@@ -96,8 +107,8 @@ function startCookies(wire: Wire, secure: boolean): Map<string, string> {
 
 /** The start cookie of this browser that belongs to a nonce hash: signed by us for this origin, and not too old. */
 export function find(c: Context, wire: Wire, nonceHash: string): Started | undefined {
-  const name = nameFor(c.secure, nonceHash);
-  const value = startCookies(wire, c.secure).get(name) ?? '';
+  const name = nameFor(c, nonceHash);
+  const value = startCookies(wire, prefixOf(c)).get(name) ?? '';
   const m = VALUE.exec(value);
   if (m === null) return undefined;
   const [, issued = '', nonce = '', rd = '', mac = ''] = m;

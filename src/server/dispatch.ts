@@ -1,4 +1,5 @@
 import type { App } from '../core/app.ts';
+import { doorPath, PING } from '../core/door-path.ts';
 import { type Fault, fault } from '../core/fault.ts';
 import type { TrustedPeer, TrustedProxies } from '../core/peer.ts';
 import { type AppPlace, appFor, type Policy } from '../core/policy/compile.ts';
@@ -37,6 +38,8 @@ export interface MountedEndpoint {
   readonly methods: readonly string[] | undefined;
   /** True: paths below it belong to it too. */
   readonly takesSubpaths: boolean;
+  /** True: a trailing slash is answered with a redirect to the path without it, as Authelia does. */
+  readonly tidies: boolean;
   check(wire: Wire, peer: TrustedPeer | undefined): MaybePromise<Reply>;
 }
 
@@ -71,7 +74,6 @@ export interface ProxyCall {
   readonly peer: TrustedPeer | undefined;
 }
 
-const DOOR = '/.lintel/';
 const BODY_LIMIT = 64 * 1024;
 
 /**
@@ -110,23 +112,37 @@ function route(house: House, a: Admitted, req: ArrivedRequest, res: ClientRespon
   const { wire, authority, trusted } = a;
   const { host } = authority;
   const { path, query } = split(wire.target);
+  if (path === PING) return PONG;
   const portal = house.portals.get(host);
-  const place = portal === undefined ? appFor(house.policy, schemeOf(wire, trusted), host, authority.port) : undefined;
+  const place = placeFor(house, portal, a);
+  const own = place === undefined ? undefined : doorPath(path, query);
   if (place?.app.app.upstream !== undefined) {
-    return path.startsWith(DOOR)
-      ? door(house, a, place, path, query)
-      : house.proxy({ req, res, wire, peer: trusted }).then(nothing);
+    return own === undefined
+      ? house.proxy({ req, res, wire, peer: trusted }).then(nothing)
+      : door(house, a, place, own, query);
   }
   const endpoint = house.endpoints.find((e) => isAt(e, path));
   if (endpoint !== undefined) return checked(house, endpoint, wire, trusted);
-  const slashed = path.endsWith('/') && house.endpoints.some((e) => `${e.path}/` === path);
+  const slashed = path.endsWith('/') && house.endpoints.some((e) => e.tidies && `${e.path}/` === path);
   if (slashed) return { status: 301, headers: ['Location', path.slice(0, -1), 'Cache-Control', 'no-store'], body: '' };
   if (path === '/api/health') return health(house, wire);
+  if (place !== undefined && own !== undefined) return door(house, a, place, own, query);
   if (portal !== undefined) return toPortal(house, portal, a, req, path, query);
-  if (place !== undefined && path.startsWith(DOOR)) return door(house, a, place, path, query);
   const unknown = place === undefined && house.policy.lookup(host).domain === undefined;
   const f = unknown ? fault('HOST-NOT-PROXIED', `host ${host}`) : fault('NOT-FOUND', `no face at ${path} on ${host}`);
   return house.error(wire, f);
+}
+
+const PONG: Reply = { status: 204, headers: ['Cache-Control', 'no-store'], body: '' };
+
+/**
+ * The app of a host. A portal's host has none, but for the external host of an app that is a whole domain: authentik has
+ * both at one address, and its pages have names that no page of the portal has.
+ */
+function placeFor(house: House, portal: PortalMount | undefined, a: Admitted): AppPlace | undefined {
+  const { host, port } = a.authority;
+  const place = appFor(house.policy, schemeOf(a.wire, a.trusted), host, port);
+  return portal === undefined || place?.app.app.domain !== undefined ? place : undefined;
 }
 
 function nothing(): undefined {

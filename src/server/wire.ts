@@ -127,7 +127,9 @@ export function send(res: ClientResponse, reply: Reply): void {
   let ready = written.get(reply);
   if (ready === undefined) {
     const body = ASCII.test(reply.body) ? reply.body : Buffer.from(reply.body, 'utf8');
-    ready = { headers: [...reply.headers, 'Content-Length', String(body.length)], body };
+    // A 204 has no content, and so no length to state (RFC 9110 §8.6).
+    const length = reply.status === 204 ? [] : ['Content-Length', String(body.length)];
+    ready = { headers: [...reply.headers, ...length], body };
     written.set(reply, ready);
   }
   res.writeHead(reply.status, ready.headers);

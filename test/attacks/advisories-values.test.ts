@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { identityHeaders, type Profile } from '../../src/core/profile/profile.ts';
+import type { Profile } from '../../src/core/profile/profile.ts';
+import { compileTell, NO_FACTS } from '../../src/core/profile/tell.ts';
 import { plainUser, type User } from '../../src/core/subject.ts';
 import { quote } from '../../src/core/target.ts';
 
@@ -15,7 +16,10 @@ test('no two people, groups or addresses become one value', () => {
   for (const encoding of ['latin1', 'utf8', 'percent'] as const) {
     const header = (name: string, field: 'user' | 'groups' | 'email') => ({ name, field, separator: ',', encoding });
     const headers = [header('Remote-User', 'user'), header('Remote-Groups', 'groups'), header('Remote-Email', 'email')];
-    const profile: Profile = { name: 'p', headers };
+    const profile: Profile = { name: 'p', headers, tellsAdditional: false };
+    const tell = compileTell(profile, undefined, NO_FACTS);
+    const identityOf = (name: string) =>
+      tell.to({ user: person(name), level: 'one_factor', routing: undefined }, 0).identity;
     const names = [
       '李',
       '王',
@@ -30,7 +34,7 @@ test('no two people, groups or addresses become one value', () => {
       '\ud800',
     ];
     for (const at of [1, 3, 5]) {
-      const values = names.map((n) => identityHeaders(profile, person(n))[at] ?? '').filter((v) => v !== '');
+      const values = names.map((n) => identityOf(n)[at] ?? '').filter((v) => v !== '');
       assert.deepEqual(values, [...new Set(values)], encoding);
       assert.ok(values.includes('admin') && values.includes('?'));
     }

@@ -27,6 +27,8 @@ function subjectWord(pattern: SubjectPattern): string {
       return `group:${pattern.name}`;
     case 'client':
       return `oauth2:client:${pattern.id}`;
+    case 'not':
+      return `not ${subjectWord(pattern.of)}`;
     default:
       return pattern satisfies never;
   }

@@ -29,7 +29,7 @@ function told({ portal, apps }: Settings) {
       name,
       urls,
       upstream,
-      profile: profile.name,
+      profile: profile?.name ?? 'remote',
       rules: rules.map(({ label, paths, subjects, outcome }) => ({
         label,
         paths: paths.map((p) => [

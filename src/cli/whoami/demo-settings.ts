@@ -67,6 +67,8 @@ export function demoSettings(stage: Stage): Settings {
     throttle: { maxRetries: 5, findTimeMs: 120_000, banTimeMs: 300_000 },
     assertion: { algorithm: 'ES256', lifetimeMs: 60_000, rotateMs: 86_400_000 },
     upstreamTimeoutMs: 10_000,
+    outpost: 'lintel',
+    additionalHeaders: [],
     watch: [],
   };
 }

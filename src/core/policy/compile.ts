@@ -1,18 +1,23 @@
 import type { App, AppUrl } from '../app.ts';
-import { compileProfile, REMOTE } from '../profile/profile.ts';
-import type { User } from '../subject.ts';
+import { AUTHENTIK, REMOTE } from '../profile/profile.ts';
+import { compileTell, NO_FACTS, type Tell, type TellFacts } from '../profile/tell.ts';
 import { isSecure, type Scheme, type Target } from '../target.ts';
 import { isWithin } from '../text/host.ts';
 import { type CompiledRule, compileRule, hostCovers } from './match.ts';
 import type { HostPattern, Outcome, Rule } from './rule.ts';
 
-/** A shared cookie domain with its own portal (`domains:`). */
+/** One cookie for every host below a domain: of `domains:`, or of an app that is a whole domain. */
 export interface CookieDomain {
   readonly domain: string;
   readonly cookie: string;
   /** undefined: nobody can sign in here. */
   readonly portal: PortalAddress | undefined;
+  /** The origin where a hand-over ends and gives the cookie; absent: the portal lies in the domain and gives it itself. */
+  readonly givenAt?: string | undefined;
 }
+
+/** The header family of whoever asks, for apps that chose none. */
+export type Family = 'remote' | 'authentik';
 
 /** Where people sign in. `url` ends in "/". */
 export interface PortalAddress {
@@ -28,12 +33,14 @@ export interface PolicySource {
   readonly defaultOutcome: Outcome;
   readonly domains: readonly CookieDomain[];
   readonly portal: PortalAddress | undefined;
+  /** What headers can tell beside the person; absent: nothing. */
+  readonly facts?: TellFacts;
 }
 
 export interface CompiledApp {
   readonly app: App;
   readonly rules: readonly CompiledRule[];
-  readonly headers: (user: User | undefined) => readonly string[];
+  readonly tell: Readonly<Record<Family, Tell>>;
 }
 
 /** All that is known of a host, found in time that does not grow with the number of hosts. */
@@ -49,24 +56,28 @@ export interface Policy {
   readonly source: PolicySource;
   readonly apps: readonly CompiledApp[];
   lookup(host: string): HostEntry;
-  /** Identity headers for a host without an app. */
-  readonly headers: (user: User | undefined) => readonly string[];
+  /** For a host without an app. */
+  readonly tell: Readonly<Record<Family, Tell>>;
 }
 
 const MAX_RECENT_HOSTS = 4096;
 
 /** Compiles rules and apps into a host index: a request does map look-ups, one for each label of its host at most. */
 export function compilePolicy(source: PolicySource): Policy {
-  const apps = source.apps.map(compileApp);
+  const facts = source.facts ?? NO_FACTS;
+  const apps = source.apps.map((app) => compileApp(app, facts));
   const rules = new HostIndex(source.rules.map((r) => ({ hosts: r.hosts, value: compileRule(r) })));
   const urls = new HostIndex(
     apps.flatMap((app) => app.app.urls.map((url) => ({ hosts: [url.host], value: { url, app } }))),
   );
-  const compute = (host: string): HostEntry => ({
-    apps: mostSpecific(urls.covering(host)),
-    rules: rules.covering(host),
-    domain: source.domains.find((d) => isWithin(host, d.domain)),
-  });
+  const compute = (host: string): HostEntry => {
+    const found = mostSpecific(urls.covering(host));
+    return {
+      apps: found,
+      rules: rules.covering(host),
+      domain: source.domains.find((d) => isWithin(host, d.domain)) ?? domainOf(found[0]?.app.app, source.portal),
+    };
+  };
   const exact = new Map<string, HostEntry>();
   for (const host of [...rules.exactHosts(), ...urls.exactHosts()]) exact.set(host, compute(host));
   const recent = new Map<string, HostEntry>();
@@ -79,11 +90,26 @@ export function compilePolicy(source: PolicySource): Policy {
     recent.set(host, entry);
     return entry;
   };
-  return { source, apps, headers: compileProfile(REMOTE), lookup };
+  return { source, apps, tell: tellers(undefined, facts), lookup };
 }
 
-function compileApp(app: App): CompiledApp {
-  return { app, rules: app.rules.map(compileRule), headers: compileProfile(app.profile) };
+function compileApp(app: App, facts: TellFacts): CompiledApp {
+  return { app, rules: app.rules.map(compileRule), tell: tellers(app, facts) };
+}
+
+function tellers(app: App | undefined, facts: TellFacts): Readonly<Record<Family, Tell>> {
+  if (app?.profile !== undefined) {
+    const chosen = compileTell(app.profile, app, facts);
+    return { remote: chosen, authentik: chosen };
+  }
+  return { remote: compileTell(REMOTE, app, facts), authentik: compileTell(AUTHENTIK, app, facts) };
+}
+
+/** The cookie domain that an app is. Its sign-ins end at its first url, as authentik's do at the external host. */
+function domainOf(app: App | undefined, portal: PortalAddress | undefined): CookieDomain | undefined {
+  const external = app?.urls[0];
+  if (app?.domain === undefined || external?.host.kind !== 'exact') return undefined;
+  return { ...app.domain, portal, givenAt: urlOrigin(external, external.host.host) };
 }
 
 function mostSpecific(found: HostEntry['apps']): HostEntry['apps'] {

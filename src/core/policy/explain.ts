@@ -1,7 +1,7 @@
 import type { Decision } from '../decision.ts';
 import type { Fault } from '../fault.ts';
 import { err, ok, type Result } from '../result.ts';
-import type { Subject } from '../subject.ts';
+import { type Subject, whoIs } from '../subject.ts';
 import type { Target } from '../target.ts';
 import { type AppPlace, type Policy, placeOf } from './compile.ts';
 import { candidatesFor, decide } from './decide.ts';
@@ -38,7 +38,7 @@ export interface Explanation {
  * Every rule considered, in order, and why it matched or not. The decision itself comes from `decide`, the same
  * function that requests run, so the explanation cannot drift from the truth.
  */
-export function explain(policy: Policy, target: Target, subject: Subject): Result<Explanation, Fault> {
+export function explain(policy: Policy, target: Target, subject: Subject, now: number): Result<Explanation, Fault> {
   const candidates = candidatesFor(policy, target);
   if (!candidates.ok) return err(candidates.error);
   const c = candidates.value;
@@ -50,9 +50,13 @@ export function explain(policy: Policy, target: Target, subject: Subject): Resul
     decision: decide({ ...c, readings: [reading] }, subject),
   }));
   const decision = decide(c, subject);
-  const user = decision.kind === 'allow' && decision.subject.kind === 'user' ? decision.subject.user : undefined;
-  const headers = decision.kind === 'allow' ? (place?.app.headers ?? policy.headers)(user) : [];
-  return ok({ place, readings, decision, headers });
+  return ok({ place, readings, decision, headers: headersFor(decision, place?.app ?? policy, now) });
+}
+
+function headersFor(decision: Decision, at: Pick<Policy, 'tell'>, now: number): readonly string[] {
+  if (decision.kind !== 'allow') return [];
+  const { identity, authorization } = at.tell.remote.to(whoIs(decision.subject), now);
+  return authorization === undefined ? identity : [...identity, 'Authorization', authorization];
 }
 
 function steps(rules: readonly CompiledRule[], target: Target, path: string, subject: Subject): Step[] {

@@ -1,5 +1,5 @@
 import type { User } from '../subject.ts';
-import { known, type Target, type Unknown } from '../target.ts';
+import { known, type Target, targetOrigin, type Unknown } from '../target.ts';
 import { contains } from '../text/ip.ts';
 import { parseQuery, type QueryPair } from '../text/url-encode.ts';
 import type { HostPattern, QueryCondition, Regex, Rule, SubjectPattern } from './rule.ts';
@@ -9,7 +9,7 @@ export type Match = 'yes' | 'no' | Unknown;
 
 /** One condition by name, so that `explain` can say which one failed. */
 export interface Condition {
-  readonly name: 'methods' | 'networks' | 'paths' | 'query';
+  readonly name: 'methods' | 'networks' | 'paths' | 'query' | 'preflight';
   test(target: Target, reading: string): Match;
 }
 
@@ -24,7 +24,7 @@ export interface CompiledRule {
 }
 
 export function compileRule(rule: Rule): CompiledRule {
-  const regexes = [...rule.pathRegexes, ...rule.resources];
+  const regexes = [...rule.pathRegexes, ...rule.resources, ...(rule.urlRegexes ?? [])];
   const namesSubject =
     rule.subjects.length > 0 ||
     rule.hosts.some((h) => h.kind === 'user' || h.kind === 'group' || (h.kind === 'regex' && h.regex.bindsSubject)) ||
@@ -34,6 +34,7 @@ export function compileRule(rule: Rule): CompiledRule {
   if (rule.paths.length + regexes.length > 0) conditions.push({ name: 'paths', test: (t, r) => paths(rule, t, r) });
   if (rule.query.length > 0) conditions.push({ name: 'query', test: (t) => query(rule.query, t) });
   if (rule.networks.length > 0) conditions.push(networks(rule));
+  if (rule.preflight === true) conditions.push({ name: 'preflight', test: preflight });
   return { rule, conditions, namesSubject, dependsOnSubject: namesSubject || rule.outcome.kind === 'signed-in' };
 }
 
@@ -62,17 +63,28 @@ function networks(rule: Rule): Condition {
   };
 }
 
+/** A method that the proxy does not tell is no preflight: such a rule opens something, so the doubt goes against it. */
+function preflight(t: Target): Match {
+  return t.preflight && t.method === 'OPTIONS' ? 'yes' : 'no';
+}
+
 function paths(rule: Rule, target: Target, reading: string): Match {
   const matches =
     rule.paths.some((p) => p.test(reading)) ||
     rule.pathRegexes.some((r) => r.test(reading)) ||
-    (rule.resources.length > 0 && rule.resources.some((r) => r.test(resource(target, reading))));
+    (rule.resources.length > 0 && rule.resources.some((r) => r.test(resource(target, reading)))) ||
+    rule.urlRegexes?.some((r) => r.test(url(target, reading))) === true;
   return matches ? 'yes' : 'no';
 }
 
 /** What Authelia's `resources` are matched against: path, and the raw query after "?". */
 function resource(target: Target, reading: string): string {
   return target.query === undefined ? reading : `${reading}?${target.query}`;
+}
+
+/** What authentik's unauthenticated URLs are matched against for a whole domain (contract authentik.md §5). */
+function url(target: Target, reading: string): string {
+  return `${targetOrigin(target)}${resource(target, reading)}`;
 }
 
 function query(groups: Rule['query'], target: Target): Match {
@@ -154,6 +166,8 @@ function subjectMatches(pattern: SubjectPattern, user: User): boolean {
       return pattern.name === user.name;
     case 'group':
       return user.memberships.includes(pattern.name);
+    case 'not':
+      return !subjectMatches(pattern.of, user);
     case 'client':
       return false;
     default:
@@ -179,11 +193,13 @@ function hostMatchesUser(pattern: HostPattern, host: string, user: User): boolea
 }
 
 function pathsMatchUser(r: Rule, target: Target, reading: string, user: User): boolean {
-  if (r.paths.length + r.pathRegexes.length + r.resources.length === 0) return true;
+  const urls = r.urlRegexes ?? [];
+  if (r.paths.length + r.pathRegexes.length + r.resources.length + urls.length === 0) return true;
   return (
     r.paths.some((p) => p.test(reading)) ||
     r.pathRegexes.some((regex) => capturesMatch(regex, reading, user)) ||
-    r.resources.some((regex) => capturesMatch(regex, resource(target, reading), user))
+    r.resources.some((regex) => capturesMatch(regex, resource(target, reading), user)) ||
+    urls.some((regex) => capturesMatch(regex, url(target, reading), user))
   );
 }
 

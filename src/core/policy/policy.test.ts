@@ -250,7 +250,7 @@ test('return-to: only declared apps, as a browser reads them', () => {
 });
 
 test('explain shows every rule and agrees with the decision', () => {
-  const e = explain(policy(site), target('https://app.test/admin'), user('bob'));
+  const e = explain(policy(site), target('https://app.test/admin'), user('bob'), 0);
   assert.ok(e.ok);
   assert.deepEqual(
     e.value.readings[0]?.steps.map((s) => s.kind),

@@ -41,6 +41,8 @@ export type QueryCondition =
 export type SubjectPattern =
   | { readonly kind: 'user'; readonly name: string }
   | { readonly kind: 'group'; readonly name: string }
+  /** A binding with `negate` (contract authentik.md §9): everybody signed in whom the other does not mean. */
+  | { readonly kind: 'not'; readonly of: Exclude<SubjectPattern, { readonly kind: 'not' }> }
   /** `oauth2:client:ID`: matches no person. */
   | { readonly kind: 'client'; readonly id: string };
 
@@ -64,6 +66,10 @@ export interface Rule {
   readonly pathRegexes: readonly Regex[];
   /** Authelia's `resources`: against path + "?" + raw query. */
   readonly resources: readonly Regex[];
+  /** Against the whole canonical URL, with scheme, host, port where one was written, path and query. */
+  readonly urlRegexes?: readonly Regex[];
+  /** True: only for a CORS preflight (Fetch Standard §4.8). */
+  readonly preflight?: boolean;
   /** Outer list OR, inner AND. */
   readonly query: readonly (readonly QueryCondition[])[];
   /** Outer list OR, inner AND; empty: anybody. */

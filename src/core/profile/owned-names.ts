@@ -26,9 +26,12 @@ const FIELD_NAMES: readonly string[] = [
   ...['Ssl-Client-Cert', 'X-Ssl-Client-Cert', 'X-Ssl-Client-S-Dn', 'X-Client-Cert', 'X-Forwarded-Client-Cert'],
 ];
 
-/** The one list that strips: folded names of every profile given, every built-in profile, and the field's families. */
-export function ownedFolds(profiles: Iterable<Profile>): ReadonlySet<string> {
-  const names = [...FIELD_NAMES];
+/**
+ * The one list that strips: folded names of every profile given, every built-in profile, the field's families, and
+ * `others`: what accounts and apps bring. `Authorization` is nobody's to own; it is replaced where Lintel has one to give.
+ */
+export function ownedFolds(profiles: Iterable<Profile>, others: Iterable<string> = []): ReadonlySet<string> {
+  const names = [...FIELD_NAMES, ...others].filter((name) => foldName(name) !== 'authorization');
   for (const profile of [...PROFILES.values(), ...profiles]) names.push(...profile.headers.map((h) => h.name));
   return new Set(names.map(foldName));
 }

@@ -1,13 +1,24 @@
-import type { User } from '../subject.ts';
-import { type Encoding, exactHeaderValue, headerValue } from '../text/header-value.ts';
+import type { Encoding } from '../text/header-value.ts';
 
-/** Which part of a user fills a header. */
-export type Field = 'user' | 'name' | 'email' | 'groups';
+/** Which part of what is known fills a header. */
+export type Field =
+  | 'user'
+  | 'name'
+  | 'email'
+  | 'groups'
+  | 'uid'
+  | 'entitlements'
+  | 'assertion'
+  | 'jwks'
+  | 'outpost'
+  | 'provider'
+  | 'app'
+  | 'version';
 
 export interface ProfileHeader {
   readonly name: string;
   readonly field: Field;
-  /** For `groups`. */
+  /** For `groups` and `entitlements`. */
   readonly separator: string;
   readonly encoding: Encoding;
 }
@@ -16,13 +27,15 @@ export interface ProfileHeader {
 export interface Profile {
   readonly name: string;
   readonly headers: readonly ProfileHeader[];
+  /** The `additionalHeaders` of accounts and groups are told too (contract authentik.md §4). */
+  readonly tellsAdditional: boolean;
 }
 
 function header(name: string, field: Field, separator = ','): ProfileHeader {
   return { name, field, separator, encoding: 'utf8' };
 }
 
-/** Authelia's four (contract §2.6). */
+/** Authelia's four (contract authelia.md §2.6). */
 export const REMOTE: Profile = {
   name: 'remote',
   headers: [
@@ -31,56 +44,28 @@ export const REMOTE: Profile = {
     header('Remote-Name', 'name'),
     header('Remote-Email', 'email'),
   ],
+  tellsAdditional: false,
+};
+
+/** authentik's twelve (contract authentik.md §4). */
+export const AUTHENTIK: Profile = {
+  name: 'authentik',
+  headers: [
+    header('X-authentik-username', 'user'),
+    header('X-authentik-groups', 'groups', '|'),
+    header('X-authentik-entitlements', 'entitlements', '|'),
+    header('X-authentik-email', 'email'),
+    header('X-authentik-name', 'name'),
+    header('X-authentik-uid', 'uid'),
+    header('X-authentik-jwt', 'assertion'),
+    header('X-authentik-meta-jwks', 'jwks'),
+    header('X-authentik-meta-outpost', 'outpost'),
+    header('X-authentik-meta-provider', 'provider'),
+    header('X-authentik-meta-app', 'app'),
+    header('X-authentik-meta-version', 'version'),
+  ],
+  tellsAdditional: true,
 };
 
 /** Profiles by the name used in `headers:`. */
-export const PROFILES: ReadonlyMap<string, Profile> = new Map([[REMOTE.name, REMOTE]]);
-
-/**
- * The identity headers for somebody, flat (name, value, …), total: every name of the profile, empty when there is no
- * value, so that no proxy can leave a client's copy in place (GHSA-7r4p-vjf4-gxv4).
- */
-export function identityHeaders(profile: Profile, user: User | undefined): readonly string[] {
-  const out: string[] = [];
-  for (const h of profile.headers) out.push(h.name, user === undefined ? '' : fill(h, user));
-  return out;
-}
-
-function fill(h: ProfileHeader, user: User): string {
-  switch (h.field) {
-    case 'user':
-      return exactHeaderValue(user.name, h.encoding);
-    case 'name':
-      return headerValue(user.displayName, h.encoding);
-    case 'email':
-      return exactHeaderValue(user.emails[0] ?? '', h.encoding);
-    case 'groups':
-      return user.groups
-        .filter((g) => !g.includes(h.separator))
-        .map((g) => exactHeaderValue(g, h.encoding))
-        .filter((g) => g !== '')
-        .join(h.separator);
-    default:
-      return h.field satisfies never;
-  }
-}
-
-/** Groups that cannot be told apart once joined; left out of the header, reported at load. */
-export function unjoinableGroups(profile: Profile, groups: readonly string[]): string[] {
-  return groups.filter((g) => profile.headers.some((h) => h.field === 'groups' && g.includes(h.separator)));
-}
-
-/** Remembers the headers of each user object for one profile: an allow then costs one map look-up. */
-export function compileProfile(profile: Profile): (user: User | undefined) => readonly string[] {
-  const nobody = identityHeaders(profile, undefined);
-  const cache = new WeakMap<User, readonly string[]>();
-  return (user) => {
-    if (user === undefined) return nobody;
-    let headers = cache.get(user);
-    if (headers === undefined) {
-      headers = identityHeaders(profile, user);
-      cache.set(user, headers);
-    }
-    return headers;
-  };
-}
+export const PROFILES: ReadonlyMap<string, Profile> = new Map([REMOTE, AUTHENTIK].map((p) => [p.name, p]));

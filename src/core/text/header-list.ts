@@ -31,6 +31,11 @@ export function first(headers: HeaderList, name: string): string | undefined {
   return undefined;
 }
 
+/** The headers of a CORS preflight: no page can set either by itself (Fetch Standard §4.8). */
+export function isPreflight(headers: HeaderList): boolean {
+  return first(headers, 'access-control-request-method') !== undefined && first(headers, 'origin') !== undefined;
+}
+
 /** Every value of a header, in order of arrival. */
 export function all(headers: HeaderList, name: string): string[] {
   const out: string[] = [];

@@ -47,10 +47,16 @@ function allowedOrigin(policy: Policy, t: Target): string | undefined {
     const standard = place.secure ? 443 : 80;
     const declared = Number(/:(\d+)$/.exec(place.origin)?.[1] ?? standard);
     const secure = t.scheme === 'https' || t.scheme === 'wss';
+    // A whole domain has apps on any port of any host below it.
+    if (place.app.app.domain !== undefined) return secure === place.secure ? originOf(t) : undefined;
     return secure === place.secure && (t.port ?? standard) === declared ? place.origin : undefined;
   }
   if (entry.apps.length > 0 || (t.scheme !== 'https' && t.scheme !== 'wss')) return undefined;
   const named = entry.rules.length > 0 || policy.source.defaultOutcome.kind !== 'deny';
   if (!named || (policy.source.domains.length > 0 && entry.domain === undefined)) return undefined;
+  return originOf(t);
+}
+
+function originOf(t: Target): string {
   return `${t.scheme}://${t.host}${t.port === undefined ? '' : `:${t.port}`}`;
 }

@@ -1,0 +1,107 @@
+import type { Challenge, Decision } from '../core/decision.ts';
+import { FAULTS, type Fault } from '../core/fault.ts';
+import { first } from '../core/text/header-list.ts';
+import type { Reply } from '../core/wire.ts';
+import { answer, redirectStatus } from './answer.ts';
+import type { Rendering } from './dialect.ts';
+import { isBrowser, isProgram } from './negotiate.ts';
+import { errorReply } from './page.ts';
+
+/** What the four checks of authentik's outpost have in common. */
+export const SENDS_ON = {
+  family: 'authentik',
+  methods: undefined,
+  hasDefaultPortal: true,
+  ownPaths: 'serve',
+  portalOverride: () => undefined,
+  beginsSignIn: ({ headers }: Rendering['wire']) => !isProgram(headers),
+} as const;
+
+/** `only-401`: nginx turns every answer but 2xx, 401 and 403 into a bare 500. */
+export type OutpostStyle = 'redirect' | 'only-401';
+
+const STYLES = {
+  redirect: { only401And403: false, requestFaultStatus: undefined },
+  'only-401': { only401And403: true, requestFaultStatus: 403 },
+} as const;
+
+/** Renders a decision for a check of authentik's outpost (contract authentik.md §2). The only 2xx is that of `allow`. */
+export function answerOutpost(decision: Decision, r: Rendering, style: OutpostStyle): Reply {
+  switch (decision.kind) {
+    case 'allow':
+      return decision.subject.kind === 'user' ? echoing(decision, r) : answer(decision, r, STYLES[style]);
+    case 'challenge':
+      return decision.how.kind === 'credentials'
+        ? answer(decision, r, STYLES[style])
+        : challenged(decision.how, r, style);
+    case 'deny':
+      return answer(decision, r, STYLES[style]);
+    case 'fault':
+      return decision.fault.id === 'HOST-UNKNOWN'
+        ? noApp(decision.fault, r, style)
+        : answer(decision, r, STYLES[style]);
+    default:
+      return decision satisfies never;
+  }
+}
+
+interface Echo {
+  readonly authorization: string;
+  readonly userAgent: string;
+  readonly reply: Reply;
+}
+
+const echoes = new WeakMap<readonly string[], Echo>();
+
+/** The outpost's answer for somebody signed in tells the `User-Agent` back. Kept for as long as it would be the same. */
+function echoing(decision: Decision, r: Rendering): Reply {
+  const userAgent = first(r.wire.headers, 'user-agent') ?? '';
+  const kept = echoes.get(r.identity);
+  if (kept?.userAgent === userAgent && kept.authorization === r.authorization) return kept.reply;
+  const plain = answer(decision, r, STYLES.redirect);
+  const reply = { ...plain, headers: [...plain.headers, 'User-Agent', userAgent] };
+  echoes.set(r.identity, { authorization: r.authorization, userAgent, reply });
+  return reply;
+}
+
+/** A script or program gets 401 with the address to open, on a positive sign only; no sign: a browser's 302. */
+function challenged(how: Exclude<Challenge, { kind: 'credentials' }>, r: Rendering, style: OutpostStyle): Reply {
+  if (r.location === undefined) return errorReply(r.wire, 'SIGN-IN-NEEDED', [], 401);
+  if (style === 'only-401') return plain401(r);
+  if (isProgram(r.wire.headers)) return toProgram(r.location);
+  const cookies = r.cookies.flatMap((c) => ['Set-Cookie', c]);
+  const status = how.kind === 'sign-in' || how.kind === 'step-up' ? redirectStatus(r) : 302;
+  const headers = ['Location', r.location, 'Cache-Control', 'no-store', 'Referrer-Policy', 'no-referrer', ...cookies];
+  return { status, headers, body: '' };
+}
+
+/** nginx sends the browser to `/outpost.goauthentik.io/start` by itself. */
+function plain401({ wire }: Rendering): Reply {
+  return errorReply(wire, 'SIGN-IN-NEEDED', [], 401);
+}
+
+function toProgram(location: string): Reply {
+  const { says, fix } = FAULTS['SIGN-IN-NEEDED'];
+  const headers = ['Location', location, 'Cache-Control', 'no-store', 'X-Lintel-Error', 'SIGN-IN-NEEDED'];
+  return {
+    status: 401,
+    headers: [...headers, 'Content-Type', 'application/json; charset=utf-8'],
+    body: JSON.stringify({ error: 'SIGN-IN-NEEDED', message: says, fix, location }),
+  };
+}
+
+/** authentik's own words for a host that no app has; a person gets a page. */
+function noApp(f: Fault, r: Rendering, style: OutpostStyle): Reply {
+  const status = STYLES[style].requestFaultStatus ?? FAULTS[f.id].status;
+  if (isBrowser(r.wire.headers)) return errorReply(r.wire, f.id, [], status, false, `Host: ${r.target?.host ?? ''}`);
+  const body = { message: 'no app for hostname', host: r.target?.host ?? '', detail: FAULTS[f.id].fix };
+  const headers = [
+    'Content-Type',
+    'application/json; charset=utf-8',
+    'Cache-Control',
+    'no-store',
+    'X-Lintel-Error',
+    f.id,
+  ];
+  return { status, headers, body: JSON.stringify(body) };
+}

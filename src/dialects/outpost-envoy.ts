@@ -1,0 +1,28 @@
+import { fault } from '../core/fault.ts';
+import { forwardedClient } from '../core/peer.ts';
+import { err, ok } from '../core/result.ts';
+import { quote } from '../core/target.ts';
+import type { Dialect } from './dialect.ts';
+import { answerOutpost, SENDS_ON } from './outpost-answer.ts';
+import { forwarded, forwardedOr } from './read.ts';
+
+/**
+ * authentik's `/auth/envoy`: the check request is the original one with a prefix before its path. The prefix alone is
+ * "/". Behind authentik's snippet no scheme arrives, and https is what it stands for.
+ */
+export const outpostEnvoy: Dialect = {
+  name: 'OutpostEnvoy',
+  ...SENDS_ON,
+  read(wire, peer, endpointPath) {
+    const scheme = forwardedOr(peer, wire.headers, 'x-forwarded-proto', 'X-Forwarded-Proto', 'https');
+    if (!scheme.ok) return scheme;
+    const authority = forwarded(peer, wire.headers, 'host', 'Host');
+    if (!authority.ok) return authority;
+    const rest = wire.target.slice(endpointPath.length);
+    const uri = rest === '' || rest.startsWith('?') ? `/${rest}` : rest;
+    if (!uri.startsWith('/')) return err(fault('TARGET-MISSING', `the path after ${quote(endpointPath)} is missing.`));
+    const client = forwardedClient(wire.headers, peer);
+    return ok({ parts: { scheme: scheme.value, authority: authority.value, uri, method: wire.method, client } });
+  },
+  write: (decision, r) => answerOutpost(decision, r, 'redirect'),
+};

@@ -1,0 +1,81 @@
+import { cookieNames } from '../core/cookie-names.ts';
+import { ASKED_SIGN_OUT, OUTPOST_DOOR } from '../core/door-path.ts';
+import type { Fault } from '../core/fault.ts';
+import { ok, type Result } from '../core/result.ts';
+import { describeClient } from '../core/target.ts';
+import { setCookie } from '../core/text/cookie.ts';
+import { first } from '../core/text/header-list.ts';
+import type { Reply, Wire } from '../core/wire.ts';
+import { attempt } from './attempt.ts';
+import type { DoorRequest, PortalDeps } from './deps.ts';
+import { doorPresence, hostOf, isSecureOrigin, portalOf, signedOutUrl } from './door-presence.ts';
+import type { Presence } from './presence.ts';
+import { cookieHeaders, redirect } from './replies.ts';
+import { foreignChange } from './same-site.ts';
+import { removal } from './start-cookie.ts';
+
+/** What becomes of a request to sign out everywhere. */
+export type Leaving =
+  | { readonly kind: 'gone'; readonly reply: Reply }
+  | { readonly kind: 'ask'; readonly who: Extract<Presence, { kind: 'somebody' }> }
+  | { readonly kind: 'fault'; readonly fault: Fault };
+
+/**
+ * authentik's `sign_out`: ends all sessions of this person, on every app, at once, the portal's too (contract
+ * authentik.md §2). It acts on GET, as people's bookmarks and apps' log-out links expect, unless the browser says that
+ * another site or a part of a page asks: an image in a forum must not sign anybody out. Then a page asks first, and
+ * always where the request is a signature in the query of some page. Nobody signed in: on to the signed-out page.
+ */
+export async function leave(deps: PortalDeps, r: DoorRequest): Promise<Leaving> {
+  const isForm = r.wire.method === 'POST';
+  const foreign = isForm ? foreignChange(r.wire, r.origin, 'form') : undefined;
+  if (foreign !== undefined) return { kind: 'fault', fault: foreign };
+  const who = await doorPresence(deps, r);
+  if (who.kind === 'fault') return who;
+  if (who.kind === 'somebody' && !isForm && (r.path === ASKED_SIGN_OUT || isDoubtful(r.wire))) {
+    return { kind: 'ask', who };
+  }
+  const ended = await endAll(deps, r, who);
+  return ended.ok
+    ? { kind: 'gone', reply: onward(deps, r, isForm ? 303 : 302) }
+    : { kind: 'fault', fault: ended.error };
+}
+
+/** Where the page that asks posts to. */
+export const SIGN_OUT_ACTION = `${OUTPOST_DOOR}sign_out`;
+
+/** Browsers without fetch metadata say nothing, and are believed. */
+function isDoubtful({ headers }: Wire): boolean {
+  const site = first(headers, 'sec-fetch-site');
+  const dest = first(headers, 'sec-fetch-dest');
+  const mode = first(headers, 'sec-fetch-mode');
+  return (
+    site === 'cross-site' || (dest !== undefined && dest !== 'document') || (mode !== undefined && mode !== 'navigate')
+  );
+}
+
+async function endAll(
+  deps: PortalDeps,
+  r: DoorRequest,
+  who: Exclude<Presence, { kind: 'fault' }>,
+): Promise<Result<number, Fault>> {
+  const user = who.session?.user;
+  if (user === undefined) return ok(0);
+  const ended = await attempt('STORE-WRITE', () => deps.store.revoke({ kind: 'user', user }));
+  if (ended.ok) {
+    deps.audit.record({ kind: 'sign-out', user, client: describeClient(r.client), sessions: ended.value });
+  }
+  return ended;
+}
+
+function onward(deps: PortalDeps, r: DoorRequest, status: 302 | 303): Reply {
+  const policy = deps.policy();
+  const portal = portalOf(policy, r);
+  const secure = isSecureOrigin(r.origin);
+  const { domain } = policy.lookup(hostOf(r.origin));
+  const gone =
+    domain === undefined
+      ? removal(cookieNames(secure).app, secure)
+      : setCookie(domain.cookie, '', { maxAge: 0, secure, sameSite: 'Lax', domain: domain.domain });
+  return redirect(status, portal === undefined ? '/' : signedOutUrl(portal), cookieHeaders([gone]));
+}
