@@ -32,7 +32,7 @@ export const IDENTITY: Readonly<Record<string, Readonly<Record<string, string>>>
 };
 
 /** Access of each host. `skip`, `order` and so on are the mistakes that operators make. */
-const ACCESS: Readonly<Record<string, readonly object[]>> = {
+export const ACCESS: Readonly<Record<string, readonly object[]>> = {
   app: [
     { paths: ['/public'], allow: 'everyone' },
     { paths: ['/admin'], allow: ['group:admins'] },

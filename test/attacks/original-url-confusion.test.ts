@@ -8,10 +8,30 @@
  * Hence: one family for each endpoint, from listed peers only, each header exactly once.
  */
 import assert from 'node:assert/strict';
+import { askHttp2, openSession } from '../black-box/http2.ts';
 import { ask, headerOf } from '../black-box/raw.ts';
+import { attack } from './cases.ts';
 import { runClass } from './run.ts';
+import { secure } from './secure.ts';
 
 runClass('original-url-confusion', (s) => {
+  s.attack('URI-21', async () => {
+    const site = await secure();
+    const { uri = '', host = '' } = attack('URI-21');
+    const session = await openSession(site.tls, site.from);
+    for (const [authority, other] of [
+      ['admin.example.test', host],
+      [host, 'admin.example.test'],
+    ] as const) {
+      const { reply } = await askHttp2(session, { authority, path: uri, headers: [`host: ${other}`] });
+      assert.equal(reply?.status, 400);
+      assert.equal(headerOf(reply, 'x-lintel-error'), 'REQUEST-MALFORMED');
+    }
+    session.destroy();
+    assert.deepEqual(site.backend.take(), []);
+    await site.stop();
+  });
+
   s.extra('a refused peer is told which line lets it in', async () => {
     const { at } = await s.gate();
     const headers = ['Host: auth.internal', 'X-Forwarded-Host: app.example.test', 'X-Forwarded-Uri: /public'];

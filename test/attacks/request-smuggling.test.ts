@@ -6,9 +6,11 @@
  * with a body). Hence: exactly one framing or 400 and close; bodies are framed anew; `Expect` is answered here.
  */
 import assert from 'node:assert/strict';
+import { askHttp2, FLAG, FRAME, openFrames, openSession } from '../black-box/http2.ts';
 import { ask, headerOf } from '../black-box/raw.ts';
 import { attack } from './cases.ts';
 import { runClass, sendThrough } from './run.ts';
+import { secure } from './secure.ts';
 
 runClass('request-smuggling', (s) => {
   s.attack('SMG-13', async () => {
@@ -42,6 +44,40 @@ runClass('request-smuggling', (s) => {
       target.backend?.take().map((a) => a.target),
       ['/next'],
     );
+  });
+
+  s.attack('SMG-19', async () => {
+    const site = await secure();
+    const { body = '' } = attack('SMG-19');
+    for (const who of ['anonymous', 'alice'] as const) {
+      const cookie = await site.cookie(who);
+      site.backend.take();
+      const frames = await openFrames(site.tls, site.from);
+      const pseudo = [
+        [':method', 'POST'],
+        [':scheme', 'https'],
+        [':authority', 'app.example.test'],
+        [':path', '/'],
+      ] as const;
+      const fields = cookie === undefined ? [] : ([['cookie', cookie]] as const);
+      frames.request(1, [...pseudo, ...fields, ['content-length', '0']], FLAG.endHeaders);
+      frames.send(FRAME.data, FLAG.endStream, 1, body);
+      const end = await frames.until((f) => f.type === FRAME.reset || f.type === FRAME.goaway);
+      assert.ok(end !== undefined || frames.closed, 'the stream is reset');
+      frames.destroy();
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      // The request was whole by its own length; what came behind it is no part of it and no other.
+      for (const arrival of site.backend.take())
+        assert.equal(`${arrival.method} ${arrival.target} ${arrival.body}`, 'POST / ');
+    }
+    const next = await openSession(site.tls, site.from);
+    assert.equal((await askHttp2(next, { authority: 'app.example.test', path: '/public/next' })).reply?.status, 200);
+    next.destroy();
+    assert.deepEqual(
+      site.backend.take().map((a) => a.target),
+      ['/public/next'],
+    );
+    await site.stop();
   });
 
   s.attack('SMG-21', async () => {

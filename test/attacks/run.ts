@@ -145,7 +145,7 @@ export async function sendThrough(target: Target, a: Attack, who: Who, xff?: str
   return { exchange: done, reply: done.replies.find((r) => r.status >= 200), arrivals: target.backend?.take() ?? [] };
 }
 
-function hostOf(a: Attack): string {
+export function hostOf(a: Attack): string {
   const host = (a.host ?? 'app.example.test').toLowerCase().replace(/:\d+$/, '').replace(/\.$/, '');
   return /^[a-z-]+\.example\.test$/.test(host) ? host : 'app.example.test';
 }

@@ -35,6 +35,8 @@ export interface ServeOptions {
   readonly users: Readonly<Record<string, Account>>;
   /** Host header that answers /api/health. */
   readonly healthHost: string;
+  /** Listens where the configuration says; one of the addresses must be 127.0.0.1:PORT. */
+  readonly ownListen?: boolean;
 }
 
 /** Starts the server and returns once it answers /api/health. Rejects with its output when it exits instead. */
@@ -46,7 +48,8 @@ export async function serve(options: ServeOptions): Promise<Running> {
   const text = typeof options.config === 'string' ? options.config : JSON.stringify(options.config, undefined, 1);
   writeFileSync(config, text.replaceAll('DIR', dir).replaceAll('PORT', String(port)));
   writeFileSync(users, usersFile(options.users));
-  const child = spawn(LINTEL, ['serve', '--config', config, '--listen', `127.0.0.1:${port}`], {
+  const listen = options.ownListen === true ? [] : ['--listen', `127.0.0.1:${port}`];
+  const child = spawn(LINTEL, ['serve', '--config', config, ...listen], {
     cwd: dir,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NO_COLOR: '1', NODE_COMPILE_CACHE: join(tmpdir(), 'lintel-test-compile-cache') },
