@@ -58,9 +58,13 @@ test('the first account makes the file, for its owner alone, and shows a passwor
   assert.ok(password, seen.out);
   assert.equal(await opens(file, 'alice', password), true);
   const list = await lintel(['list', '--file', file, '--json']);
-  assert.deepEqual(JSON.parse(list.out), [
-    { name: 'alice', displayName: 'Älice', emails: [], groups: ['admins'], disabled: false, hash: 'argon2id' },
-  ]);
+  const [{ uid, ...alice }, ...more] = JSON.parse(list.out);
+  assert.match(uid, /^[0-9a-f]{64}$/);
+  assert.deepEqual(more, []);
+  assert.deepEqual(alice, {
+    ...{ name: 'alice', displayName: 'Älice', emails: [], groups: ['admins'], memberships: ['admins'] },
+    ...{ attributes: {}, mergedAttributes: {}, disabled: false, hash: 'argon2id' },
+  });
 });
 
 test('a password from standard input is taken without its line end, and not shown', async () => {
@@ -111,6 +115,54 @@ test('set, disable and enable change what they say', async () => {
   await lintel(['set', 'bob', '--file', file, '--group', '']);
   assert.deepEqual((await account()).groups, []);
   assert.equal((await account()).disabled, false);
+});
+
+test('attributes are set as JSON or text and taken away, and list tells them merged', async () => {
+  const file = path();
+  const attributesOf = async (name: string) => {
+    const list = JSON.parse((await lintel(['list', '--file', file, '--json'])).out);
+    const { attributes, mergedAttributes } = list.find((u: { name: string }) => u.name === name);
+    return [attributes, mergedAttributes];
+  };
+  const set = async (...attributes: string[]) => {
+    const seen = await lintel(['set', 'ann', '--file', file, ...attributes.flatMap((a) => ['--attribute', a])]);
+    assert.equal(seen.code, 0, seen.err);
+  };
+  const added = await lintel(['add', 'ann', '--file', file, '--attribute', 'dept=sales', '--attribute', 'quota=5']);
+  assert.equal(added.code, 0, added.err);
+  assert.equal((await lintel(['add', 'bob', '--file', file, '--attribute', 'x=[1]'])).code, 0);
+  assert.deepEqual(await attributesOf('ann'), [
+    { dept: 'sales', quota: 5 },
+    { dept: 'sales', quota: 5 },
+  ]);
+  assert.deepEqual((await attributesOf('bob'))[0], { x: [1] });
+  await set('quota=', 'id="007"', 'on=true', 'list=["a", {"b": null}]', 'sum=a=b');
+  const expected = { dept: 'sales', id: '007', on: true, list: ['a', { b: null }], sum: 'a=b' };
+  assert.deepEqual((await attributesOf('ann'))[0], expected);
+  await writeFile(file, `${await readFile(file, 'utf8')}groups:\n  g: {attributes: {list: [0], dept: x}}\n`);
+  assert.equal((await lintel(['set', 'ann', '--file', file, '--group', 'g', '--attribute', 'on='])).code, 0);
+  const { on: _, ...rest } = expected;
+  assert.deepEqual(await attributesOf('ann'), [rest, { ...rest, list: [0, ...expected.list] }]);
+});
+
+test('an attribute that would not arrive as it is written is refused', async () => {
+  const file = await bobs();
+  for (const [given, said] of [
+    ['x', /takes KEY=VALUE, not "x"/],
+    ['=1', /takes KEY=VALUE/],
+    ['x={"a": 1', /begins like JSON but is none/],
+    ['x=[1', /begins like JSON but is none/],
+    ['x=1.10', /would not stay as it is written/],
+    ['x=9007199254740993', /would not stay/],
+    ['x=1e999', /would not stay/],
+    ['x={"a": [9007199254740993]}', /would not stay/],
+    [`x="${'y'.repeat(65_537)}"`, /65,536 characters/],
+  ] as const) {
+    const seen = await lintel(['set', 'bob', '--file', file, '--attribute', given]);
+    assert.equal(seen.code, 2, given);
+    assert.match(seen.err, said);
+    assert.equal(await readFile(file, 'utf8'), BOB);
+  }
 });
 
 test('what does not fit is said, with exit codes, and changes nothing', async () => {

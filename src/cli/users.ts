@@ -10,8 +10,8 @@ import { printable } from './terminal.ts';
 import { tokenCommand } from './tokens/token-command.ts';
 
 const HELP = `lintel users list         --config FILE … [--json]
-lintel users add NAME     --config FILE … [--display-name TEXT] [--email ADDRESS …] [--group GROUP …] [--password-stdin]
-lintel users set NAME     --config FILE … [--display-name TEXT] [--email ADDRESS …] [--group GROUP …]
+lintel users add NAME     --config FILE … [--display-name TEXT] [--email ADDRESS …] [--group GROUP …] [--attribute KEY=VALUE …] [--password-stdin]
+lintel users set NAME     --config FILE … [--display-name TEXT] [--email ADDRESS …] [--group GROUP …] [--attribute KEY=VALUE …]
 lintel users passwd NAME  --config FILE … [--password-stdin]
 lintel users disable NAME · enable NAME   --config FILE …
 lintel users hash [PASSWORD] [--verify HASH]
@@ -27,6 +27,8 @@ lintel users token revoke (ID | --user USER)  --config FILE … [--json]
   --display-name TEXT what people call this person; add takes the name when it is not given
   --email ADDRESS     may be given more than once, the first is the primary one; "" for none
   --group GROUP       may be given more than once; set replaces all groups, "" for none
+  --attribute KEY=VALUE
+                      may be given more than once; VALUE is JSON or a text, "KEY=" takes the attribute away
   --password-stdin    takes the password from standard input; else add and passwd make one and show it once
   --verify HASH       hash: tells whether the password belongs to this hash; the exit code is 1 when not
   --name LABEL        token add: what the app password is for, such as "Phone calendar"
@@ -73,6 +75,7 @@ const OPTIONS = {
   'display-name': { type: 'string' },
   email: { type: 'string', multiple: true },
   group: { type: 'string', multiple: true },
+  attribute: { type: 'string', multiple: true },
   'password-stdin': { type: 'boolean' },
   verify: { type: 'string' },
   json: { type: 'boolean' },
@@ -81,8 +84,8 @@ const OPTIONS = {
 /** Which options each action takes beside --json. */
 const TAKES: ReadonlyMap<string, readonly (keyof AccountOptions)[]> = new Map([
   ['list', ['config', 'file']],
-  ['add', ['config', 'file', 'display-name', 'email', 'group', 'password-stdin']],
-  ['set', ['config', 'file', 'display-name', 'email', 'group']],
+  ['add', ['config', 'file', 'display-name', 'email', 'group', 'attribute', 'password-stdin']],
+  ['set', ['config', 'file', 'display-name', 'email', 'group', 'attribute']],
   ['passwd', ['config', 'file', 'password-stdin']],
   ['disable', ['config', 'file']],
   ['enable', ['config', 'file']],

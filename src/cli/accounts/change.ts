@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { suggest } from '../../config/suggest.ts';
+import type { Json } from '../../core/json.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import { nameProblem } from '../../sources/file/account.ts';
 import { type AttributeValue, editUserFile, newUserFile } from '../../sources/file/edit.ts';
@@ -7,6 +8,7 @@ import { type Judged, readBytes } from '../../sources/file/file-source.ts';
 import { replaceFile } from '../../sources/file/replace-file.ts';
 import type { Io } from '../command.ts';
 import { inkFor, patiently, printable } from '../terminal.ts';
+import { readAttributeOptions } from './attribute-option.ts';
 import { inventPassword, newHash, readPassword } from './new-password.ts';
 import type { AccountOptions } from './options.ts';
 import { judge, problemLines, type UserFile } from './user-file.ts';
@@ -19,6 +21,8 @@ interface Refusal {
 
 interface Change {
   readonly attributes: ReadonlyMap<string, AttributeValue>;
+  /** Of those below `attributes:`; undefined takes one out. */
+  readonly own: ReadonlyMap<string, Json | undefined>;
   /** Made here, to be shown once. */
   readonly invented: string | undefined;
 }
@@ -56,7 +60,7 @@ async function change(
   if (wrong !== undefined) return err(wrong);
   const wanted = await attributes(action, name, options, io);
   if (!wanted.ok) return err({ said: `lintel users: ${wanted.error}\n`, code: 2 });
-  const edit = { name, attributes: wanted.value.attributes };
+  const edit = { name, attributes: wanted.value.attributes, own: wanted.value.own };
   const text =
     before.value === undefined ? ok(newUserFile(edit)) : await editUserFile(before.value.bytes.toString(), edit);
   if (!text.ok) return err({ said: `lintel users: ${text.error}\n`, code: 2 });
@@ -114,7 +118,7 @@ async function attributes(
   io: Io,
 ): Promise<Result<Change, string>> {
   if (action === 'disable' || action === 'enable') {
-    return ok({ attributes: new Map([['disabled', action === 'disable']]), invented: undefined });
+    return ok({ attributes: new Map([['disabled', action === 'disable']]), own: new Map(), invented: undefined });
   }
   const given = new Map<string, AttributeValue>();
   const displayName = options['display-name'] ?? (action === 'add' ? name : undefined);
@@ -129,8 +133,15 @@ async function attributes(
       'groups',
       options.group.filter((g) => g !== ''),
     );
-  if (given.size === 0) return err('say what to set: --display-name, --email or --group.');
-  return ok({ attributes: given, invented: options['password-stdin'] === true ? undefined : password?.value });
+  const own = readAttributeOptions(options.attribute ?? []);
+  if (!own.ok) return own;
+  if (given.size + own.value.size === 0)
+    return err('say what to set: --display-name, --email, --group or --attribute.');
+  return ok({
+    attributes: given,
+    own: own.value,
+    invented: options['password-stdin'] === true ? undefined : password?.value,
+  });
 }
 
 async function passwordFor(options: AccountOptions, io: Io): Promise<Result<string, string>> {

@@ -25,8 +25,9 @@ export async function listAccounts(file: UserFile, options: AccountOptions, io: 
 }
 
 function machine({ user, isDisabled, passwordHash }: Account) {
-  const { name, displayName, emails, groups } = user;
-  return { name, displayName, emails, groups, disabled: isDisabled, hash: kindOf(passwordHash) };
+  const { name, displayName, emails, groups, memberships, uid, attributes, mergedAttributes } = user;
+  const told = { name, displayName, emails, groups, memberships, uid, attributes, mergedAttributes };
+  return { ...told, disabled: isDisabled, hash: kindOf(passwordHash) };
 }
 
 function table(accounts: readonly Account[], io: Io): string {

@@ -5,6 +5,7 @@ export interface AccountOptions {
   readonly 'display-name'?: string;
   readonly email?: string[];
   readonly group?: string[];
+  readonly attribute?: string[];
   readonly 'password-stdin'?: boolean;
   readonly verify?: string;
   readonly json?: boolean;

@@ -3,6 +3,8 @@ import { chmod, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { parse } from 'yaml';
+import type { Json } from '../../core/json.ts';
 import { type AttributeValue, editUserFile, newUserFile } from './edit.ts';
 import { replaceFile } from './replace-file.ts';
 
@@ -85,11 +87,12 @@ test('what cannot be edited in place is rewritten, with its comments', async () 
   const text = await edited(flow, 'ann', { displayname: 'Anna', groups: ['a'] });
   assert.match(text, /displayname: Anna/);
   assert.match(text, /# all/);
+});
+
+test('a folded text and one with escapes are exchanged with all their lines', async () => {
   const block = 'users:\n  ann:\n    displayname: >-\n      Ann\n      Lee\n    password: "a\\u0062"\n';
-  assert.match(
-    await edited(block, 'ann', { displayname: 'B', password: '$x' }),
-    /displayname: >-\n {6}B\n {4}password: "\$x"/,
-  );
+  const expected = "users:\n  ann:\n    displayname: B\n    password: '$x'\n";
+  assert.equal(await edited(block, 'ann', { displayname: 'B', password: '$x' }), expected);
 });
 
 test('an entry that other entries are made from is left to people', async () => {
@@ -144,4 +147,55 @@ test('a symlink stays, and its target is replaced', async () => {
 test('a directory that is not there is a sentence, not a throw', async () => {
   const result = await replaceFile(join(directory, 'no', 'c.yml'), 'x', undefined);
   assert.match(result.ok ? '' : result.error, /cannot be written/);
+});
+
+const OWN = `users:
+  bob:
+    attributes: # his
+      tags: [a] # two
+      "quota":
+        disk: 5 # GiB
+        mail: 1
+      note: |
+        x
+    password: $6$x$y
+  ann: {password: $6$x$y, attributes: {a: 1}}
+groups: # all of them
+  staff: {parents: [everyone]}
+`;
+
+async function owned(text: string, name: string, own: Record<string, Json | undefined>): Promise<string> {
+  const result = await editUserFile(text, { name, attributes: new Map(), own: new Map(Object.entries(own)) });
+  assert.ok(result.ok, result.ok ? '' : result.error);
+  return result.value;
+}
+
+test("attributes of one's own are set, exchanged and taken out by line", async () => {
+  assert.equal(
+    await owned(OWN, 'bob', { tags: [1, 'b'], quota: undefined, 'x y': null }),
+    OWN.replace('[a] # two', '[1,"b"]')
+      .replace(/ {6}"quota":\n.*\n.*\n/, '')
+      .replace('        x\n', '        x\n      "x y": null\n'),
+  );
+});
+
+test('a block of text goes with its lines', async () => {
+  assert.equal(await owned(OWN, 'bob', { note: undefined }), OWN.replace(/ {6}note: \|\n {8}x\n/, ''));
+  assert.equal(await owned(OWN, 'bob', { note: 'y' }), OWN.replace('|\n        x', '"y"'));
+});
+
+test('the library takes over where lines do not do, and groups and others mean what they meant', async () => {
+  const text = await owned(OWN, 'ann', { a: undefined, b: { c: [true] } });
+  const expected = parse(OWN);
+  expected.users.ann.attributes = { b: { c: [true] } };
+  assert.deepEqual(parse(text), expected);
+});
+
+test('the first attribute makes the key, and taking the last one away and coming back works', async () => {
+  const text = await owned(FILE, 'bob', { __proto__: null, a: 1, no: undefined });
+  assert.equal(text, FILE.replace('displayname: Bob\n', 'displayname: Bob\n        attributes: {"a":1}\n'));
+  const none = await owned(OWN.replace(/ {6}(?:"quota|note).*\n(?: {8}.*\n)*/g, ''), 'bob', { tags: undefined });
+  assert.match(none, /attributes: # his\n {4}password/);
+  assert.match(await owned(none, 'bob', { b: 'x' }), /attributes: \{"b":"x"\}/);
+  assert.equal(await owned(FILE, 'bob', { no: undefined }), FILE);
 });

@@ -1,13 +1,18 @@
+import { isJsonObject, type Json, type JsonObject } from '../../core/json.ts';
 import { err, ok, type Result } from '../../core/result.ts';
+import { readAttributes } from './attribute-values.ts';
 import { readEntries } from './entries.ts';
-import type { Node, Pair } from './node.ts';
+import { field } from './fields.ts';
+import { isNothing, type Node, type Pair } from './node.ts';
 
-export type AttributeValue = string | boolean | readonly string[];
+export type AttributeValue = string | boolean | readonly string[] | JsonObject;
 
 /** One account and what is to be written about it, in order. */
 export interface Edit {
   readonly name: string;
   readonly attributes: ReadonlyMap<string, AttributeValue>;
+  /** What to set below the account's `attributes:`, one by one; undefined takes one out. The account must exist. */
+  readonly own?: ReadonlyMap<string, Json | undefined>;
 }
 
 /**
@@ -18,9 +23,17 @@ export interface Edit {
  */
 export async function editUserFile(text: string, edit: Edit): Promise<Result<string, string>> {
   if (text.trim() === '') return ok(newUserFile(edit));
+  const { name, own } = edit;
+  const first = edit.attributes.size === 0 ? ok(text) : await editOnce(text, { name, attributes: edit.attributes });
+  return !first.ok || own === undefined || own.size === 0
+    ? first
+    : editOnce(first.value, { name, attributes: new Map(), own });
+}
+
+async function editOnce(text: string, edit: Edit): Promise<Result<string, string>> {
   const before = await read(text);
   if (before === undefined) return err('The file has errors in its YAML; mend them first.');
-  const edited = inPlace(text, before, edit);
+  const edited = inPlace(text, before.users, edit);
   if (edited !== undefined && (await isAsMeant(before, edited, edit))) return ok(edited);
   const whole = await rewritten(text, edit);
   if (whole !== undefined && (await isAsMeant(before, whole, edit))) return ok(whole);
@@ -35,24 +48,30 @@ export function newUserFile(edit: Edit): string {
     .join('');
 }
 
-async function read(text: string): Promise<Pair[] | undefined> {
-  let users: Pair[] = [];
+interface Content {
+  readonly users: readonly Pair[];
+  /** What is not users, by what it means. */
+  readonly beside: readonly string[];
+}
+
+async function read(text: string): Promise<Content | undefined> {
+  let [users, beside]: [Pair[], string[]] = [[], []];
   const done = await readEntries(Buffer.from(text), {
     begin: () => {
-      users = [];
+      [users, beside] = [[], []];
     },
     user: (entry) => void users.push(entry),
-    group: () => {},
-    other: () => {},
+    group: (entry) => void beside.push(meaning(entry)),
+    other: (entry) => void beside.push(meaning(entry)),
   }).catch(() => undefined);
-  return done?.ok === true ? users : undefined;
+  return done?.ok === true ? { users, beside } : undefined;
 }
 
 function inPlace(text: string, users: readonly Pair[], edit: Edit): string | undefined {
   const ends = text.includes('\r\n') ? '\r\n' : '\n';
   const lines = text.split(/\r?\n/);
   const entry = users.find((u) => u.key.text === edit.name);
-  const edited = entry === undefined ? withEntry(lines, users, edit) : withAttributes(lines, entry, edit);
+  const edited = entry === undefined ? withEntry(lines, users, edit) : withChanges(lines, entry, edit);
   if (edited !== undefined && edited.at(-1) !== '') edited.push('');
   return edited?.join(ends);
 }
@@ -77,35 +96,85 @@ function withEntry(lines: string[], users: readonly Pair[], edit: Edit): string[
 
 function entryLines(edit: Edit, indent: number): string[] {
   const margin = ' '.repeat(indent);
-  const attributes = [...edit.attributes].map(([key, value]) => `${margin}  ${key}: ${written(value)}`);
+  const own = edit.own === undefined ? {} : changed({}, edit.own);
+  const all = Object.keys(own).length === 0 ? edit.attributes : new Map(edit.attributes).set('attributes', own);
+  const attributes = [...all].map(([key, value]) => `${margin}  ${key}: ${written(value)}`);
   return [`${margin}${nameWritten(edit.name)}:`, ...attributes];
 }
 
-function withAttributes(lines: string[], entry: Pair, edit: Edit): string[] | undefined {
-  const { value } = entry;
-  if (value.kind !== 'map' || value.line === entry.key.line) return undefined;
+function withChanges(lines: string[], entry: Pair, { attributes, own }: Edit): string[] | undefined {
+  const changes = new Map<string, string | undefined>([...attributes].map(([key, value]) => [key, written(value)]));
+  if (own === undefined || entry.value.kind !== 'map') return withMembers(lines, entry, changes);
+  const present = field(entry.value, 'attributes');
+  if (present === undefined || isNothing(present.value)) {
+    const attributes = changed({}, own);
+    if (Object.keys(attributes).length === 0) return lines;
+    return withMembers(lines, entry, changes.set('attributes', JSON.stringify(attributes)));
+  }
+  const members = [...own].map(
+    ([key, value]) => [key, value === undefined ? undefined : JSON.stringify(value)] as const,
+  );
+  return withMembers(lines, present, new Map(members));
+}
+
+/** Sets members of a block map to what is written for them, or takes them out. */
+function withMembers(
+  lines: string[],
+  { key, value }: Pair,
+  changes: ReadonlyMap<string, string | undefined>,
+): string[] | undefined {
+  if (value.kind !== 'map' || value.line === key.line) return undefined;
   // From the last line up, so that places further up stay right.
-  const present = value.pairs
-    .filter((p) => edit.attributes.has(p.key.text))
-    .toSorted((a, b) => b.key.line - a.key.line);
-  const absent = [...edit.attributes].filter(([key]) => !value.pairs.some((p) => p.key.text === key));
+  const present = value.pairs.filter((p) => changes.has(p.key.text)).toSorted((a, b) => b.key.line - a.key.line);
+  const absent = [...changes].filter(([name]) => !value.pairs.some((p) => p.key.text === name));
   const margin = ' '.repeat(value.column - 1);
-  const added = absent.map(([key, v]) => `${margin}${key}: ${written(v)}`);
-  let edited = lines.toSpliced(lastLine(value), 0, ...added);
-  for (const pair of present) edited = withValue(edited, pair, written(edit.attributes.get(pair.key.text) ?? ''));
+  const added = absent.flatMap(([name, v]) => (v === undefined ? [] : [`${margin}${nameWritten(name)}: ${v}`]));
+  let edited = lines.toSpliced(Math.max(...value.pairs.map((p) => endOf(lines, p))), 0, ...added);
+  for (const pair of present) {
+    const text = changes.get(pair.key.text);
+    edited = text === undefined ? withoutMember(edited, pair) : withValue(edited, pair, text);
+  }
   return edited;
 }
 
+function withoutMember(lines: readonly string[], pair: Pair): string[] {
+  return lines.toSpliced(pair.key.line - 1, endOf(lines, pair) - pair.key.line + 1);
+}
+
+function changed(attributes: JsonObject, own: ReadonlyMap<string, Json | undefined>): JsonObject {
+  const members = new Map(Object.entries(attributes));
+  for (const [key, value] of own) {
+    if (value === undefined) members.delete(key);
+    else members.set(key, value);
+  }
+  return Object.fromEntries(members);
+}
+
 /** A value on the line of its key is exchanged within the line, so that a comment behind it stays. */
-function withValue(lines: readonly string[], { key, value }: Pair, text: string): string[] {
+function withValue(lines: readonly string[], pair: Pair, text: string): string[] {
+  const { key, value } = pair;
   const line = lines[key.line - 1] ?? '';
-  if (value.kind === 'scalar' && value.line === key.line && value.text !== '') {
-    const from = value.column - 1;
+  const from = value.column - 1;
+  const isInline = value.kind === 'scalar' && value.line === key.line && value.text !== '';
+  // Not so where the text has escapes, or is a block below the line.
+  if (isInline && line.startsWith(value.text, value.isPlain ? from : from + 1)) {
     const length = value.text.length + (value.isPlain ? 0 : 2);
     return lines.toSpliced(key.line - 1, 1, line.slice(0, from) + text + line.slice(from + length));
   }
   const head = line.slice(0, key.column - 1 + key.text.length + (key.isPlain ? 0 : 2));
-  return lines.toSpliced(key.line - 1, lastLine(value) - key.line + 1, `${head}: ${text}`);
+  return lines.toSpliced(key.line - 1, endOf(lines, pair) - key.line + 1, `${head}: ${text}`);
+}
+
+/** The last line of a member: of its last value, and what is indented below it, such as a block of text. */
+function endOf(lines: readonly string[], { key, value }: Pair): number {
+  let end = lastLine(value);
+  for (let i = end; i < lines.length; i++) {
+    const line = lines[i] ?? '';
+    if (/^ *(?:#|$)/.test(line)) continue;
+    if (line.search(/[^ ]/) < key.column) break;
+    end = i + 1;
+  }
+  return end;
 }
 
 function lastLine(node: Node): number {
@@ -130,6 +199,7 @@ function nameWritten(name: string): string {
 /** JSON is YAML. A hash stands in single quotes, as Authelia's examples have it. */
 function written(value: AttributeValue): string {
   if (typeof value === 'boolean') return String(value);
+  if (isJsonObject(value)) return JSON.stringify(value);
   if (typeof value !== 'string')
     return `[${value.map((v) => (/^[\w-]+$/.test(v) ? nameWritten(v) : JSON.stringify(v))).join(', ')}]`;
   return /^[$\w{}=,+/.-]+$/.test(value) && value.includes('$') ? `'${value}'` : textWritten(value);
@@ -145,24 +215,35 @@ async function rewritten(text: string, edit: Edit): Promise<string | undefined> 
   if (document.errors.length > 0) return undefined;
   try {
     for (const [key, value] of edit.attributes) document.setIn(['users', edit.name, key], value);
+    for (const [key, value] of edit.own ?? []) {
+      if (value === undefined) document.deleteIn(['users', edit.name, 'attributes', key]);
+      else document.setIn(['users', edit.name, 'attributes', key], document.createNode(value));
+    }
     return document.toString({ lineWidth: 0 });
   } catch {
     return undefined; // the entry is an alias, or no map
   }
 }
 
-/** The edited text holds the same accounts, but for what was to be changed. */
-async function isAsMeant(before: readonly Pair[], text: string, edit: Edit): Promise<boolean> {
+/** The edited text holds the same accounts and groups, but for what was to be changed. */
+async function isAsMeant(before: Content, text: string, edit: Edit): Promise<boolean> {
   const after = await read(text);
   if (after === undefined) return false;
-  const others = (users: readonly Pair[]) => users.filter((u) => u.key.text !== edit.name).map((u) => meaning(u));
-  const mine = after.filter((u) => u.key.text === edit.name);
-  const was = before.find((u) => u.key.text === edit.name);
+  const others = ({ users, beside }: Content) =>
+    users
+      .filter((u) => u.key.text !== edit.name)
+      .map((u) => meaning(u))
+      .concat(beside);
+  const mine = after.users.filter((u) => u.key.text === edit.name);
   const [entry] = mine;
   if (mine.length !== 1 || entry === undefined) return false;
-  const kept = [...attributesOf(was)].filter(([key]) => !edit.attributes.has(key));
-  const wanted = new Map([...kept, ...[...edit.attributes].map(([k, v]) => [k, JSON.stringify(flat(v))] as const)]);
   const found = attributesOf(entry);
+  const wanted = attributesOf(before.users.find((u) => u.key.text === edit.name));
+  for (const [key, value] of edit.attributes) wanted.set(key, JSON.stringify(flat(value)));
+  if (edit.own !== undefined) {
+    const own = JSON.stringify(changed(JSON.parse(wanted.get('attributes') ?? '{}'), edit.own));
+    if (own !== '{}' || found.has('attributes')) wanted.set('attributes', own);
+  }
   return (
     isSame(others(before), others(after)) &&
     wanted.size === found.size &&
@@ -176,7 +257,12 @@ function isSame(a: readonly string[], b: readonly string[]): boolean {
 
 function attributesOf(entry: Pair | undefined): Map<string, string> {
   const pairs = entry?.value.kind === 'map' ? entry.value.pairs : [];
-  return new Map(pairs.map((p) => [p.key.text, JSON.stringify(content(p.value))]));
+  return new Map(pairs.map(({ key, value }) => [key.text, JSON.stringify(meaningOf(key.text, value))]));
+}
+
+/** Attributes of one's own keep their types; everything else is text. */
+function meaningOf(key: string, value: Node): unknown {
+  return key === 'attributes' ? readAttributes('', value, () => {}) : content(value);
 }
 
 function meaning(entry: Pair): string {
