@@ -12,6 +12,7 @@ interface FaultKind {
     | 404
     | 405
     | 408
+    | 409
     | 413
     | 414
     | 417
@@ -140,7 +141,7 @@ export const FAULTS = {
   },
   'STORE-WRITE': {
     status: 507,
-    says: 'The sign-in could not be stored.',
+    says: 'The sign-in or change could not be stored.',
     fix: 'Try again later. Operators: the database is full or read-only; the log names it.',
   },
   'SOURCE-UNAVAILABLE': {
@@ -162,6 +163,16 @@ export const FAULTS = {
     status: 403,
     says: 'This change did not come from the portal itself.',
     fix: 'Open the portal and do it there.',
+  },
+  'FORM-INCOMPLETE': {
+    status: 400,
+    says: 'Something in the form is missing or contradicts itself.',
+    fix: 'The form says what; correct it and send it again.',
+  },
+  'APP-PASSWORDS-FULL': {
+    status: 409,
+    says: 'This account has as many app passwords as there may be.',
+    fix: 'Revoke one that is not used any more, then make the new one.',
   },
   'START-AGAIN': {
     status: 400,

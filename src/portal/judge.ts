@@ -33,6 +33,7 @@ export function judge(policy: Policy, target: Target, subject: Subject): Verdict
 }
 
 export interface OpenApp {
+  readonly name: string;
   readonly title: string;
   readonly href: string;
   readonly host: string;
@@ -48,7 +49,7 @@ export function openApps(policy: Policy, user: User, subject: Subject, client: I
       const authority = port === (scheme === 'https' ? 443 : 80) ? host : `${host}:${port}`;
       const target = canonicalTarget({ scheme, authority, uri: '/', method: 'GET', client });
       if (!target.ok || judge(policy, target.value, subject).kind !== 'allow') continue;
-      out.push({ title: app.title, href: `${scheme}://${authority}/`, host: authority });
+      out.push({ name: app.name, title: app.title, href: `${scheme}://${authority}/`, host: authority });
       break;
     }
   }

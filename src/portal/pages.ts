@@ -37,7 +37,7 @@ ${
 </form>`;
 }
 
-function flag(name: string, on: boolean): Html {
+export function flag(name: string, on: boolean): Html {
   return on ? html` ${name}` : html``;
 }
 
@@ -52,7 +52,7 @@ export function going(wish: Wish, verb = 'to open '): Html {
 }
 
 /** Takes the focus, so that it is read out, and stands above the fields it is about. */
-function errorBox(error: { readonly what: string; readonly next: string }): Html {
+export function errorBox(error: { readonly what: string; readonly next: string }): Html {
   return html`<div class="error" id="error" role="alert" tabindex="-1" autofocus><strong>${error.what}</strong> ${error.next}</div>
 `;
 }
@@ -68,7 +68,12 @@ export function hidden(wish: Wish): Html {
 }
 
 /** The signed-in page: the doors that stand open. */
-export function launcherSheet(place: string, user: User, apps: readonly OpenApp[], signOut: string): Sheet {
+export function launcherSheet(
+  place: string,
+  user: User,
+  apps: readonly OpenApp[],
+  to: { readonly account: string; readonly signOut: string },
+): Sheet {
   const item = (app: OpenApp) =>
     html`<li><a href="${app.href}">${tile(app.title)}<span><strong>${app.title}</strong><small>${app.host}</small></span></a></li>
 `;
@@ -80,7 +85,7 @@ ${join(apps.map(item))}</ul>`;
     heading: html`Hello, <em>${user.displayName === '' ? user.name : user.displayName}</em>`,
     card: html`<p class="quiet">You're signed in to ${place} as <strong>${user.name}</strong>.</p>
 ${apps.length > 0 ? list : none}
-<p class="also"><a href="${signOut}">Sign out</a></p>`,
+<p class="also"><a href="${to.account}">Your account</a><a href="${to.signOut}">Sign out</a></p>`,
     wide: apps.length > 3,
   };
 }

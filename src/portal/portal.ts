@@ -1,5 +1,7 @@
 import { fault } from '../core/fault.ts';
 import type { Reply } from '../core/wire.ts';
+import { ACCOUNT, account, revokeAllSessions, revokeSession, toAccount } from './account.ts';
+import { makeToken, revokeToken } from './account-tokens.ts';
 import { api } from './api.ts';
 import { assetReply } from './assets.ts';
 import type { PortalDeps, PortalRequest } from './deps.ts';
@@ -23,6 +25,11 @@ const ROUTES: ReadonlyMap<string, { readonly GET: Handler; readonly POST?: Handl
   ['/', { GET: arrival }],
   ['/sign-in', { GET: arrival, POST: submit }],
   ['/sign-out', { GET: askSignOut, POST: doSignOut }],
+  [ACCOUNT, { GET: account }],
+  [`${ACCOUNT}/app-passwords`, { GET: toAccount, POST: makeToken }],
+  [`${ACCOUNT}/app-passwords/revoke`, { GET: toAccount, POST: revokeToken }],
+  [`${ACCOUNT}/sessions/revoke`, { GET: toAccount, POST: revokeSession }],
+  [`${ACCOUNT}/sessions/revoke-all`, { GET: toAccount, POST: revokeAllSessions }],
   ['/signed-out', { GET: signedOut }],
   ['/help', { GET: (v: Visit) => show(v, 200, helpSheet(placeName(v), at(v, HOME))) }],
 ]);

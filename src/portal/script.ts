@@ -57,11 +57,28 @@ export const SCRIPT = `'use strict';
 
   function busy(form) {
     var button = form.querySelector('.primary');
+    if (!button) return;
     form.addEventListener('submit', function (event) {
       if (button.getAttribute('aria-busy') === 'true') event.preventDefault();
       button.setAttribute('aria-busy', 'true');
     });
     window.addEventListener('pageshow', function () { button.removeAttribute('aria-busy'); });
+  }
+
+  function copy(button) {
+    var source = document.getElementById(button.getAttribute('data-copy'));
+    var said = document.getElementById('copied');
+    if (!source || !navigator.clipboard) return;
+    button.hidden = false;
+    button.addEventListener('click', function () {
+      navigator.clipboard.writeText(source.textContent).then(function () {
+        button.textContent = 'Copied';
+        said.textContent = 'Copied.';
+      }, function () {
+        said.textContent = 'Not copied: select the text and copy it.';
+        getSelection().selectAllChildren(source);
+      });
+    });
   }
 
   document.addEventListener('DOMContentLoaded', function () {
@@ -70,6 +87,7 @@ export const SCRIPT = `'use strict';
     var error = document.getElementById('error');
     document.querySelectorAll('[data-theme-switch]').forEach(themeSwitch);
     document.querySelectorAll('form').forEach(busy);
+    document.querySelectorAll('[data-copy]').forEach(copy);
     if (password && note) capsLock(password, note);
     if (password) reveal(password);
     if (error) error.focus();

@@ -1,6 +1,7 @@
 import { fault } from '../core/fault.ts';
 import { quoteAddress } from '../core/target.ts';
 import type { Reply } from '../core/wire.ts';
+import { ACCOUNT } from './account.ts';
 import { deniedSheet, duration, type Exits, levelSheet, loopSheet, throttleSheet } from './fault-pages.ts';
 import { openApps } from './judge.ts';
 import { type SignInFailure, signIn } from './open-session.ts';
@@ -27,7 +28,11 @@ export async function arrival(v: Visit): Promise<Reply> {
 
 function launcher(v: Visit, who: SignedIn): Reply {
   const apps = openApps(v.deps.policy(), who.user, subjectOf(who), v.r.client);
-  return show(v, 200, launcherSheet(placeName(v), who.user, apps, at(v, '/sign-out')));
+  return show(
+    v,
+    200,
+    launcherSheet(placeName(v), who.user, apps, { account: at(v, ACCOUNT), signOut: at(v, '/sign-out') }),
+  );
 }
 
 interface Draft {

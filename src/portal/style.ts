@@ -54,9 +54,15 @@ ul.causes li { margin-bottom: 4px; }
   background: var(--tint); color: var(--accent); font-weight: 600; font-size: 1.125rem;
 }
 label { display: block; margin-bottom: 4px; font-weight: 500; }
-.field { margin-bottom: 16px; }
+.field { margin: 0 0 16px; }
+fieldset.field { padding: 0; border: 0; min-width: 0; }
+legend { padding: 0; margin-bottom: 4px; font-weight: 500; }
+fieldset .check { margin: 0; }
+.inset { padding-left: 28px; }
+.hint { margin: 4px 0 0; font-size: 0.875rem; color: var(--quiet); }
+form.narrow { max-width: 26rem; }
 .line { display: flex; align-items: baseline; justify-content: space-between; gap: 8px; }
-input[type="text"], input[type="password"] {
+input[type="text"], input[type="password"], select {
   width: 100%; min-height: 44px; padding: 8px 12px; font: inherit; color: var(--ink);
   background: var(--paper); border: 1px solid var(--edge); border-radius: 8px;
 }
@@ -78,6 +84,22 @@ input[type="text"], input[type="password"] {
 .primary > .busy { visibility: hidden; }
 .primary[aria-busy="true"] > span { visibility: hidden; }
 .primary[aria-busy="true"] > .busy { visibility: visible; }
+section { padding-top: 16px; margin-top: 24px; border-top: 1px solid var(--line); }
+h2 { margin: 0 0 8px; font-size: 1.125rem; line-height: 1.3; font-weight: 600; }
+.items { list-style: none; margin: 0 0 16px; padding: 0; }
+.items li { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 4px 16px; padding: 8px 0; border-bottom: 1px solid var(--line); }
+.items li > div { flex: 1 1 16rem; min-width: 0; overflow-wrap: anywhere; }
+.items strong { font-weight: 600; }
+.items small { display: block; font-size: 0.875rem; color: var(--quiet); }
+.mark-word { padding: 0 8px; border-radius: 8px; background: var(--tint); color: var(--accent); font-size: 0.875rem; white-space: nowrap; }
+button.small {
+  min-height: 44px; padding: 8px 16px; border: 1px solid var(--edge); border-radius: 8px; background: none; color: var(--ink);
+  font: inherit; font-weight: 500; cursor: pointer;
+}
+button.small:hover { border-color: var(--accent); background: var(--tint); }
+.secret { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 12px; margin-bottom: 16px; }
+.secret code { flex: 1 1 16rem; padding: 12px; border: 1px solid var(--edge); border-radius: 8px; background: var(--paper); overflow-wrap: anywhere; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 a { color: var(--accent); text-underline-offset: 3px; }
 p.also { display: flex; flex-wrap: wrap; justify-content: center; gap: 0 16px; margin: 12px 0 -12px; }
 .also a { display: inline-flex; align-items: center; min-height: 44px; }
