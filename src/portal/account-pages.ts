@@ -41,9 +41,9 @@ export interface AccountView {
 
 /** How long an app password may live, as people choose it. The value is in days; undefined: until it is revoked. */
 export const EXPIRIES: ReadonlyMap<string, { readonly days: number | undefined; readonly text: string }> = new Map([
-  ['30', { days: 30, text: '30 days' }],
-  ['90', { days: 90, text: '90 days' }],
-  ['365', { days: 365, text: '1 year' }],
+  ['30', { days: 30, text: 'After 30 days' }],
+  ['90', { days: 90, text: 'After 90 days' }],
+  ['365', { days: 365, text: 'After 1 year' }],
   ['never', { days: undefined, text: 'When I revoke it' }],
 ]);
 
@@ -109,12 +109,12 @@ function moment(ms: number, words: string): Html {
 function makeSection(a: AccountView): Html {
   const { draft } = a;
   return html`<section aria-labelledby="new"><h2 id="new">Make an app password</h2>
-${draft.error !== undefined && errorBox(draft.error)}<form class="narrow" method="post" action="${a.path}/app-passwords">
-<div class="field"><label for="label">What it is for</label>
+<form class="narrow" method="post" action="${a.path}/app-passwords">
+${draft.error !== undefined && errorBox(draft.error)}<div class="field"><label for="label">What it is for</label>
 <input type="text" id="label" name="label" value="${draft.label}" maxlength="64" autocomplete="off" required aria-describedby="label-hint">
 <p class="hint" id="label-hint">A name that you will know again, such as “Phone calendar”.</p></div>
 ${scopeField(a)}
-<div class="field"><label for="expires">It ends after</label>
+<div class="field"><label for="expires">It ends</label>
 <select id="expires" name="expires">${join([...EXPIRIES].map(([key, e]) => expiryOption(key, e.text, draft.expires)))}</select></div>
 ${
   a.asksPassword &&
@@ -149,7 +149,7 @@ function expiryOption(key: string, text: string, chosen: string): Html {
 
 function sessionSection(a: AccountView): Html {
   const line = (s: Session) => {
-    const since = html`since ${moment(s.createdAt, ago(s.createdAt, a.now))}`;
+    const since = html`signed in ${moment(s.createdAt, ago(s.createdAt, a.now))}`;
     const seen = html`last seen ${moment(s.lastSeenAt, ago(s.lastSeenAt, a.now))}`;
     const mark = s.id === a.current ? 'this browser' : undefined;
     return item(

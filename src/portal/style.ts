@@ -88,7 +88,8 @@ section { padding-top: 16px; margin-top: 24px; border-top: 1px solid var(--line)
 h2 { margin: 0 0 8px; font-size: 1.125rem; line-height: 1.3; font-weight: 600; }
 .items { list-style: none; margin: 0 0 16px; padding: 0; }
 .items li { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 4px 16px; padding: 8px 0; border-bottom: 1px solid var(--line); }
-.items li > div { flex: 1 1 16rem; min-width: 0; overflow-wrap: anywhere; }
+.items li:last-child { border-bottom: 0; padding-bottom: 0; }
+.items li > div { flex: 1 1 10rem; min-width: 0; overflow-wrap: anywhere; }
 .items strong { font-weight: 600; }
 .items small { display: block; font-size: 0.875rem; color: var(--quiet); }
 .mark-word { padding: 0 8px; border-radius: 8px; background: var(--tint); color: var(--accent); font-size: 0.875rem; white-space: nowrap; }
