@@ -12,8 +12,9 @@ import { ok, type Result } from './core/result.ts';
 import { routingFor } from './core/routing.ts';
 import { type SignIn, signInFor, signInLocation } from './core/sign-in-address.ts';
 import { ANONYMOUS, type Subject, whoIs } from './core/subject.ts';
-import { canonicalTarget, type Target, type TargetParts } from './core/target.ts';
+import { canonicalTarget, known, type Target, type TargetParts } from './core/target.ts';
 import { first, isPreflight } from './core/text/header-list.ts';
+import { isLoopback } from './core/text/ip.ts';
 import type { Reply, Wire } from './core/wire.ts';
 import { type HeaderStrategy, type IdentifyPorts, type Identity, identify } from './identify.ts';
 
@@ -62,6 +63,7 @@ export interface GateRendering {
   readonly target: Target | undefined;
   readonly location: string | undefined;
   readonly cookies: readonly string[];
+  readonly hosts: readonly string[];
   readonly identity: readonly string[];
   readonly authorization: string;
 }
@@ -98,8 +100,24 @@ export function check(
     witness(ports, j, dialect.name, wire, started);
     const { target, location, cookies, told } = j;
     const authorization = told.authorization ?? (j.consumed ? '' : (first(wire.headers, 'authorization') ?? ''));
-    return dialect.write(j.decision, { wire, target, location, cookies, identity: told.identity, authorization });
+    const hosts = knownHosts(ports, j);
+    return dialect.write(j.decision, {
+      wire,
+      target,
+      location,
+      cookies,
+      hosts,
+      identity: told.identity,
+      authorization,
+    });
   });
+}
+
+/** For the operator on this very machine alone: strangers need not know which hosts there are. */
+function knownHosts(ports: GatePorts, { decision, target }: Judged): readonly string[] {
+  if (decision.kind !== 'fault' || decision.fault.id !== 'HOST-UNKNOWN' || target === undefined) return [];
+  const { client } = target;
+  return known(client) && isLoopback(client) ? ports.policy().hosts : [];
 }
 
 /** Lintel's own paths that lead nowhere else: nginx asks about them too, and must not send them to sign in. */

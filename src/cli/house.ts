@@ -3,7 +3,7 @@ import type { AssertionSigner } from '../core/assertion.ts';
 import { isLintelCookie } from '../core/cookie-names.ts';
 import { isDoorReading, JWKS_PATH, OUTPOST_DOOR } from '../core/door-path.ts';
 import { type Endpoint, OUTPOST_ENDPOINTS } from '../core/endpoint.ts';
-import { fault } from '../core/fault.ts';
+import { type Fault, fault } from '../core/fault.ts';
 import { describePeer, type TrustedPeer } from '../core/peer.ts';
 import { type AppPlace, compilePolicy, type Policy, placeOf } from '../core/policy/compile.ts';
 import type { Clock, UserSource } from '../core/ports.ts';
@@ -11,7 +11,7 @@ import { ownedFolds } from '../core/profile/owned-names.ts';
 import type { TellFacts } from '../core/profile/tell.ts';
 import { err } from '../core/result.ts';
 import { doorOf } from '../core/sign-in-address.ts';
-import { effectivePort, isSecure, known, type Target, targetUrl } from '../core/target.ts';
+import { effectivePort, isSecure, known, quoteAddress, type Target, targetUrl } from '../core/target.ts';
 import { formatIp } from '../core/text/ip.ts';
 import type { Wire } from '../core/wire.ts';
 import { clientOf, directStrategies, readDirect, writeDirect } from '../dialects/direct.ts';
@@ -183,17 +183,15 @@ async function proxy(
   const app = candidates?.place?.app.app;
   if (target === undefined || app?.upstream === undefined) throw new Error('an allowed request without an upstream');
   const forwarder = await rooms.forwarder();
-  forwarder.forward({
-    req,
-    res,
-    wire,
-    upstream: app.upstream,
-    ...assertions(target, judged),
-    onFault(fault) {
-      gate.audit.record({ kind: 'fault', fault, where: `app ${app.name}`, peer: describePeer(wire.peer) });
-      if (!res.headersSent) send(res, errorReply(wire, fault.id));
-    },
-  });
+  const onFault = (problem: Fault): void => {
+    gate.audit.record({ kind: 'fault', fault: problem, where: `app ${app.name}`, peer: describePeer(wire.peer) });
+    if (!res.headersSent) send(res, errorReply(wire, problem.id));
+  };
+  const backend = judged.subject.kind === 'user' ? judged.subject.routing?.backend : undefined;
+  const upstream = backend === undefined ? app.upstream : forwarder.upstreamAt(backend, app.upstream);
+  if (upstream === undefined)
+    onFault(fault('ROUTING-REFUSED', `backend ${quoteAddress(backend ?? '')} cannot be used`));
+  else forwarder.forward({ req, res, wire, upstream, ...assertions(target, judged), onFault });
 }
 
 async function judgeDirect(

@@ -43,6 +43,8 @@ export interface Rendering {
   readonly location: string | undefined;
   /** Set-Cookie values; at most one, because nginx relays only the first. */
   readonly cookies: readonly string[];
+  /** The hosts that apps have, for an operator whose request found none; else empty. */
+  readonly hosts: readonly string[];
   /** Identity headers to write on an allow: total, names and values flat. */
   readonly identity: readonly string[];
   /** What the app may see as `Authorization`: the client's own unless Lintel consumed it. */

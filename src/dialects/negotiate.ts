@@ -27,6 +27,11 @@ export function isProgram(headers: HeaderList): boolean {
 
 const HTML: ReadonlySet<string> = new Set(['text/html', 'text/*', 'application/xhtml+xml', '*/*']);
 
+/** Asks for a page by name: what browsers do when they navigate, and programs hardly ever. */
+export function asksForPage(headers: HeaderList): boolean {
+  return accepted(headers).includes('text/html');
+}
+
 /** Asks for JSON and does not ask for a page. */
 export function prefersJson(headers: HeaderList): boolean {
   const types = accepted(headers);

@@ -4,7 +4,7 @@ import { first } from '../core/text/header-list.ts';
 import type { Reply } from '../core/wire.ts';
 import { answer, redirectStatus } from './answer.ts';
 import type { Rendering } from './dialect.ts';
-import { isBrowser, isProgram } from './negotiate.ts';
+import { asksForPage, isProgram } from './negotiate.ts';
 import { errorReply } from './page.ts';
 
 /** What the four checks of authentik's outpost have in common. */
@@ -67,7 +67,7 @@ function echoing(decision: Decision, r: Rendering): Reply {
 /** A script or program gets 401 with the address to open, on a positive sign only; no sign: a browser's 302. */
 function challenged(how: Exclude<Challenge, { kind: 'credentials' }>, r: Rendering, style: OutpostStyle): Reply {
   if (r.location === undefined) return errorReply(r.wire, 'SIGN-IN-NEEDED', [], 401);
-  if (style === 'only-401') return plain401(r);
+  if (style === 'only-401') return plain401();
   if (isProgram(r.wire.headers)) return toProgram(r.location);
   const cookies = r.cookies.flatMap((c) => ['Set-Cookie', c]);
   const status = how.kind === 'sign-in' || how.kind === 'step-up' ? redirectStatus(r) : 302;
@@ -75,9 +75,10 @@ function challenged(how: Exclude<Challenge, { kind: 'credentials' }>, r: Renderi
   return { status, headers, body: '' };
 }
 
-/** nginx sends the browser to `/outpost.goauthentik.io/start` by itself. */
-function plain401({ wire }: Rendering): Reply {
-  return errorReply(wire, 'SIGN-IN-NEEDED', [], 401);
+/** nginx sends the browser to `/outpost.goauthentik.io/start` by itself, and shows its client a page of its own. */
+function plain401(): Reply {
+  const headers = ['Content-Type', 'text/plain; charset=utf-8', 'Cache-Control', 'no-store'];
+  return { status: 401, headers: [...headers, 'X-Lintel-Error', 'SIGN-IN-NEEDED'], body: '401 Unauthorized' };
 }
 
 function toProgram(location: string): Reply {
@@ -90,18 +91,19 @@ function toProgram(location: string): Reply {
   };
 }
 
-/** authentik's own words for a host that no app has; a person gets a page. */
+/**
+ * authentik's own words for a host that no app has; a person gets a page. Which hosts there are is told on this very
+ * machine alone, where the operator sits.
+ */
 function noApp(f: Fault, r: Rendering, style: OutpostStyle): Reply {
   const status = STYLES[style].requestFaultStatus ?? FAULTS[f.id].status;
-  if (isBrowser(r.wire.headers)) return errorReply(r.wire, f.id, [], status, false, `Host: ${r.target?.host ?? ''}`);
-  const body = { message: 'no app for hostname', host: r.target?.host ?? '', detail: FAULTS[f.id].fix };
-  const headers = [
-    'Content-Type',
-    'application/json; charset=utf-8',
-    'Cache-Control',
-    'no-store',
-    'X-Lintel-Error',
-    f.id,
-  ];
-  return { status, headers, body: JSON.stringify(body) };
+  const host = r.target?.host ?? '';
+  if (asksForPage(r.wire.headers)) {
+    const known = r.hosts.length === 0 ? '' : ` Known: ${r.hosts.join(', ')}`;
+    return errorReply(r.wire, f.id, [], status, false, `Received: ${host}${known}`);
+  }
+  const hosts = r.hosts.length === 0 ? {} : { known: r.hosts };
+  const body = { message: 'no app for hostname', host, detail: FAULTS[f.id].fix, ...hosts };
+  const headers = ['Content-Type', 'application/json; charset=utf-8', 'Cache-Control', 'no-store'];
+  return { status, headers: [...headers, 'X-Lintel-Error', f.id], body: JSON.stringify(body) };
 }

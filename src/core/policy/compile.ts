@@ -58,6 +58,8 @@ export interface Policy {
   lookup(host: string): HostEntry;
   /** For a host without an app. */
   readonly tell: Readonly<Record<Family, Tell>>;
+  /** Hosts that apps have, as they are configured; expressions aside. */
+  readonly hosts: readonly string[];
 }
 
 const MAX_RECENT_HOSTS = 4096;
@@ -90,7 +92,16 @@ export function compilePolicy(source: PolicySource): Policy {
     recent.set(host, entry);
     return entry;
   };
-  return { source, apps, tell: tellers(undefined, facts), lookup };
+  return { source, apps, tell: tellers(undefined, facts), hosts: hostNames(source.apps), lookup };
+}
+
+function hostNames(apps: readonly App[]): string[] {
+  const names = apps.flatMap((app) =>
+    app.urls.flatMap(({ host }) =>
+      host.kind === 'exact' ? host.host : host.kind === 'wildcard' ? `*${host.suffix}` : [],
+    ),
+  );
+  return [...new Set(names)].sort();
 }
 
 function compileApp(app: App, facts: TellFacts): CompiledApp {

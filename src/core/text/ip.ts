@@ -143,3 +143,10 @@ export function throttleKey(ip: Ip): string {
   if (a === 0 && b === 0 && c === MAPPED) return formatIp(ip);
   return `${formatIp({ words: [a, b, 0, 0] })}/64`;
 }
+
+/** This very machine: 127.0.0.0/8 (RFC 1122 §3.2.1.3) and ::1 (RFC 4291 §2.5.3). */
+export function isLoopback({ words }: Ip): boolean {
+  const [a, b, c, d] = words;
+  if (a !== 0 || b !== 0) return false;
+  return c === MAPPED ? d >>> 24 === 127 : c === 0 && d === 1;
+}
