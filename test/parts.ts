@@ -45,6 +45,7 @@ const PLACES = {
   chromium: system('--version', 'chromium', 'chromium-browser', 'google-chrome'),
   wrk: system('-v', 'wrk'),
   curl: system('--version', 'curl'),
+  python3: system('--version', 'python3'),
 } as const satisfies Record<string, Place>;
 
 export type PartName = keyof typeof PLACES;

@@ -2,6 +2,7 @@ import type { App, AppUrl } from '../core/app.ts';
 import type { HostPattern, Rule } from '../core/policy/rule.ts';
 import { parseAppUrl } from './address.ts';
 import { readBindings, readPreflight, readUnauthenticated } from './bindings.ts';
+import { readRouting } from './expression/app.ts';
 import { checkHeaderName, readProfile } from './headers.ts';
 import { readAppDomain, readBasicAuth, readEntitlements } from './provider.ts';
 import { type Networks, readRule } from './rules.ts';
@@ -48,6 +49,7 @@ function readApp(
       'Add access: [{allow: signed_in}], unless policy.rules covers it.',
     );
   }
+  const routing = readRouting(raw, path, scope);
   const asserted = raw.assertion;
   if (asserted !== undefined) checkHeaderName(asserted, [...path, 'assertion'], scope);
   const lacks = (key: 'headers' | 'domain', value: unknown) => raw[key] !== undefined && value === undefined;
@@ -67,6 +69,8 @@ function readApp(
     interceptsBearer: raw.intercept_header_auth ?? profile?.name === 'authentik',
     assertionHeader: asserted,
     tellsAdditional: raw.additional_headers,
+    routing: routing?.route,
+    mappedHeaders: routing?.headers ?? [],
   };
 }
 

@@ -20,6 +20,8 @@ export function build(raw: Raw, scope: Scope): Settings {
   const networks = readNetworks(raw.networks ?? {}, scope);
   const basicCacheMs = readCache(raw.basic_cache ?? 0, ['basic_cache'], scope);
   const storage = readStorage(raw.storage ?? 'memory:', scope);
+  const apps = readApps(raw.apps, networks, scope);
+  const declared = readDeclared(raw.additional_headers, scope);
   return {
     ...readListening(raw, storage, scope),
     trustedProxies: readTrusted(raw.trusted_proxies, scope),
@@ -28,7 +30,7 @@ export function build(raw: Raw, scope: Scope): Settings {
     storage,
     users: raw.users === undefined ? undefined : readUsers(raw.users, scope),
     session: readSession(raw.session ?? {}, scope),
-    apps: readApps(raw.apps, networks, scope),
+    apps,
     rules: readRules(raw, networks, scope),
     defaultOutcome: defaultOutcome(raw.policy?.default ?? 'deny'),
     networks,
@@ -43,7 +45,7 @@ export function build(raw: Raw, scope: Scope): Settings {
     assertion: readAssertion(raw.assertion ?? {}, scope),
     upstreamTimeoutMs: duration(raw.upstream_timeout ?? '60s', ['upstream_timeout'], scope),
     outpost: raw.outpost ?? 'lintel',
-    additionalHeaders: readDeclared(raw.additional_headers, scope),
+    additionalHeaders: [...declared, ...apps.flatMap((a) => a.mappedHeaders ?? [])],
     watch: [],
   };
 }

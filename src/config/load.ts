@@ -1,6 +1,7 @@
 import { build } from './build.ts';
 import { check } from './check.ts';
 import type { Environment } from './expand.ts';
+import { compilersFor } from './expression/compilers.ts';
 import { DEFAULT_TREE, readLayers, SCHEMA } from './layers.ts';
 import type { Problem } from './problem.ts';
 import type { Raw } from './schema.ts';
@@ -25,12 +26,12 @@ export async function loadConfig(files: readonly string[], env: Environment, cwd
   const layers = readLayers(files, env, cwd);
   if (layers.tree === undefined) return { ok: false, problems: inOrder(layers.problems, files) };
   const { tree, broken, problems } = pruned(layers.tree, cwd);
-  const scope = new Scope(tree, cwd, broken);
   const raw = toPlain(tree);
   if (!isRaw(raw)) {
     const found = inOrder([...layers.problems, ...problems], files);
     return { ok: false, problems: found.map(withoutSecrets(layers.tree)) };
   }
+  const scope = new Scope(tree, cwd, broken, await compilersFor(Object.values(raw.apps ?? {})));
   const settings = build(raw, scope);
   const soFar = [...layers.problems, ...problems, ...scope.problems];
   check(

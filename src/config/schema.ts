@@ -221,6 +221,16 @@ const upstream = z
     description: 'Given: Lintel proxies the app. Absent: another proxy asks.',
   });
 
+const routing = {
+  backend: text('an expression in CEL', 'CEL: where the requests of a sign-in go, in place of upstream.').optional(),
+  host_header: text('an expression in CEL', 'CEL: the Host that the app gets.').optional(),
+  mappings: words(
+    'an expression or a list of them',
+    "authentik's scope mappings: Python that returns ak_proxy.",
+  ).optional(),
+  allowed_backends: words('an address or a list', 'Where backend and mappings may lead; absent: anywhere.').optional(),
+};
+
 const app = z
   .strictObject({
     url: words('an address such as https://grafana.example.com', 'Where people open the app; one or several.'),
@@ -232,6 +242,7 @@ const app = z
       'an origin such as https://dashboard.example.com, or a list of origins',
       "Sites beside the app's own whose pages may open WebSockets as the person signed in.",
     ).optional(),
+    ...routing,
     access: z
       .array(accessRule)
       .meta({ title: 'a list of rules', description: 'First match decides; none: deny.' })

@@ -1,5 +1,6 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
 import type { Place } from '../core/policy/rule.ts';
+import { type Compilers, NO_COMPILERS } from './expression/compilers.ts';
 import type { Problem } from './problem.ts';
 import { keyOrigin, type Node, nearest, type Path, placeOf } from './tree.ts';
 
@@ -8,15 +9,18 @@ export class Scope {
   readonly problems: Problem[] = [];
   /** Files that the configuration depends on, beside those it was read from. */
   readonly files = new Set<string>();
+  /** Loaded before anything is read, because reading does not wait. */
+  readonly compilers: Compilers;
   private readonly tree: Node;
   private readonly cwd: string;
   private readonly broken: ReadonlySet<string>;
 
   /** `broken`: paths (see `pathKey`) that stand for something unreadable, about which everything is said already. */
-  constructor(tree: Node, cwd: string, broken: ReadonlySet<string>) {
+  constructor(tree: Node, cwd: string, broken: ReadonlySet<string>, compilers = NO_COMPILERS) {
     this.tree = tree;
     this.cwd = cwd;
     this.broken = broken;
+    this.compilers = compilers;
   }
 
   place(path: Path): Place {

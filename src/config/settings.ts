@@ -40,7 +40,7 @@ export interface Settings {
   readonly upstreamTimeoutMs: number;
   /** What X-authentik-meta-outpost says. */
   readonly outpost: string;
-  /** Names that accounts to come may set with `additionalHeaders`. */
+  /** Names that accounts to come, and mappings, may set with `additionalHeaders`. */
   readonly additionalHeaders: readonly string[];
   /** The files this came from, `${file:…}` and TLS material included. The users file is watched by its source. */
   readonly watch: readonly string[];

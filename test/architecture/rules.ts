@@ -19,6 +19,11 @@ const BOUNDARIES: readonly (readonly [part: string, boundary: Boundary])[] = [
   ['passwords/', { may: ['core/', 'node:', 'bcryptjs'] }],
   ['portal/', { may: ['core/', 'node:'], mayTypesOf: ['server/'] }],
   ['proxy/', { may: ['core/', 'node:'], mayTypesOf: ['server/'] }],
+  ['config/expression/cel.ts', { may: ['core/', 'config/', '@marcbachmann/cel-js'] }],
+  ['config/expression/cel-allowed.ts', { may: ['core/', 'config/'], mayTypesOf: ['@marcbachmann/cel-js'] }],
+  ['config/expression/python.ts', { may: ['core/', 'config/', '@lezer/python'] }],
+  ['config/expression/python-read.ts', { may: ['core/', 'config/'], mayTypesOf: ['@lezer/python'] }],
+  ['config/expression/', { may: ['core/', 'config/'] }],
   [
     'config/',
     {
