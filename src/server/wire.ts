@@ -56,7 +56,8 @@ export function admit(req: ArrivedRequest, proxies: TrustedProxies): Result<Admi
 /** What HTTP/2 adds to look at: its pseudo-header fields, and the size that node:http bounds by itself in HTTP/1.1. */
 function http2Problem(req: ArrivedRequest): Fault | undefined {
   // A request line may claim any version; only a stream is HTTP/2.
-  if (req.httpVersionMajor !== 2 || req.stream === undefined) return fault('REQUEST-MALFORMED', `HTTP/${req.httpVersion}`);
+  if (req.httpVersionMajor !== 2 || req.stream === undefined)
+    return fault('REQUEST-MALFORMED', `HTTP/${req.httpVersion}`);
   if (req.malformed !== undefined) return fault('REQUEST-MALFORMED', req.malformed);
   const size = headerListSize(req.rawHeaders) + (req.url ?? '').length;
   return size > MAX_HEADER_LIST ? fault('REQUEST-TOO-LARGE', `a header list of ${size} octets`) : undefined;
