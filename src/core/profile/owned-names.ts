@@ -47,7 +47,17 @@ const FORWARDED_IDENTITY = new Set(
 );
 const FORBIDDEN = new Set([
   ...['connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer'],
-  ...['transfer-encoding', 'upgrade', 'content-length', 'content-type', 'content-encoding', 'host', 'cookie'],
+  ...[
+    'proxy-authentication-info',
+    'http2-settings',
+    'transfer-encoding',
+    'upgrade',
+    'content-length',
+    'content-type',
+    'content-encoding',
+    'host',
+    'cookie',
+  ],
   ...['set-cookie', 'expect', 'date', 'location', 'forwarded', 'via', 'x-real-ip', 'cache-control', 'authorization'],
   ...['www-authenticate', 'x-lintel-error', 'x-original-url', 'x-original-method', 'x-original-uri'],
 ]);
