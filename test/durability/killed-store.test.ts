@@ -49,7 +49,14 @@ async function signUntilKilled(path: string, prefix: string, count: number, kill
 function assertWhole(path: string, acknowledged: readonly string[]): void {
   const store = new SqliteStore(path, randomKey);
   const secrets = (id: string) => [`${id} portal`, `${id} app`].map((token) => store.find(keyOf(token))?.session.id);
-  for (const id of acknowledged) assert.deepEqual(secrets(id), [id, id], `${id} was acknowledged and is gone`);
+  for (const id of acknowledged) {
+    assert.deepEqual(secrets(id), [id, id], `${id} was acknowledged and is gone`);
+    assert.equal(
+      store.findToken(keyOf(`${id} token`))?.user,
+      id,
+      `the app password of ${id} was acknowledged and is gone`,
+    );
+  }
   for (const { session, openFor } of store.list({ kind: 'all' })) assert.equal(openFor.length, 2, session.id);
   assert.equal(store.sweep(T0, 10), 0);
   store.close();

@@ -99,8 +99,13 @@ export function gateCookie(reply: Reply): string | undefined {
 }
 
 /** Asks the gate about the app with this cookie: 200 for somebody signed in, 401 or 302 for nobody. */
-export async function check(server: Address, cookie: string): Promise<number> {
-  const uri = ['X-Forwarded-Method: GET', 'X-Forwarded-Uri: /', `Cookie: gate=${cookie}`];
+export function check(server: Address, cookie: string): Promise<number> {
+  return checkWith(server, `Cookie: gate=${cookie}`);
+}
+
+/** The same with credentials of another kind. */
+export async function checkWith(server: Address, credentials: string): Promise<number> {
+  const uri = ['X-Forwarded-Method: GET', 'X-Forwarded-Uri: /', credentials];
   const request = { target: '/api/authz/forward-auth', headers: [...forwarded(APP), ...uri] };
   return (await ask(server, request)).status;
 }
