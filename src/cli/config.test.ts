@@ -230,3 +230,29 @@ for (const [args, says] of [
     assert.match(err, says);
   });
 }
+
+test('check names the place of a broken expression in the file and in itself, and the CEL for it', async () => {
+  const mapping = `return {"ak_proxy": {
+          "backend_override": "http://a" if "ops" in [g.name for g in user.ak_groups.all()] else "http://b"
+        }}`;
+  const broken = file(
+    'expression.yml',
+    `portal: https://auth.x.org
+apps:
+  lab:
+    url: https://lab.x.org
+    upstream: http://127.0.0.1:8080
+    access: [{allow: signed_in}]
+    mappings:
+      - |
+        ${mapping}
+`,
+  );
+  const { code, out } = await run(['check', '--config', broken]);
+  assert.equal(code, 2);
+  assert.match(
+    out,
+    /^expression\.yml:8:9 error\n {2}In line 2, column 46 of this expression: Comprehensions do not run/m,
+  );
+  assert.match(out, /In CEL: backend: '\("ops" in user\.groups \? "http:\/\/a" : "http:\/\/b"\)'\./);
+});

@@ -141,6 +141,13 @@ test('what a stranger sends cannot make an expression grow', () => {
   }
 });
 
+test('one evaluation leaves nothing to the next', () => {
+  const text = 'user.groups.map(g, g).join(",") + string(user.attributes.list.filter(x, true).size())';
+  const compiled = compileCel(text);
+  assert.ok(compiled.ok);
+  for (const _ of [1, 2, 3]) assert.deepEqual(compiled.value.run(INPUT), { ok: true, value: 'dev,team-red2' });
+});
+
 test('any text is an expression or a refusal inside the text, and an evaluation a text or a sentence', () => {
   const token = fc.constantFrom(
     ...[

@@ -4,7 +4,7 @@ import type { Json } from '../../core/json.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import { compileRegex } from '../regex.ts';
 import { celRefusal, REPLACED } from './cel-allowed.ts';
-import type { Compiled } from './compiled.ts';
+import { type Compiled, perObject } from './compiled.ts';
 import { DEEPEST, LONGEST, LONGEST_TEXT, position, type Refusal } from './refusal.ts';
 
 /** The most parts that `split` makes. */
@@ -117,12 +117,14 @@ function variables({ user, request }: ExpressionInput) {
       email: user.email,
       uid: user.uid,
       groups: [...user.groups],
-      attributes: toCel(user.attributes),
-      group_attributes: toCel(user.groupAttributes),
+      attributes: attributesOf(user.attributes),
+      group_attributes: attributesOf(user.groupAttributes),
     },
     request: { host: request.host, path: request.path, app: request.app },
   };
 }
+
+const attributesOf = perObject(toCel);
 
 function toCel(json: Json): unknown {
   if (typeof json === 'number') return Number.isSafeInteger(json) ? BigInt(json) : json;

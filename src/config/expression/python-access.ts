@@ -1,5 +1,9 @@
 import type { ExpressionInput } from '../../core/expression.ts';
+import { perObject } from './compiled.ts';
 import { type Budget, Dict, Failure, fromJson, isList, TOO_MUCH, Tuple, typeName, type Value } from './python-value.ts';
+
+/** Attributes as values. Nobody changes them, and a source hands out the same object until they change: made once. */
+export const attributesOf = perObject(fromJson);
 
 /** undefined: a user has no such attribute here. */
 export function userMember(name: string, user: ExpressionInput['user']): Value | undefined {
@@ -13,7 +17,7 @@ export function userMember(name: string, user: ExpressionInput['user']): Value |
     case 'uid':
       return user.uid;
     case 'attributes':
-      return fromJson(user.attributes);
+      return attributesOf(user.attributes);
     default:
       return undefined;
   }

@@ -1,5 +1,5 @@
 import type { ExpressionInput } from '../../core/expression.ts';
-import { item, lengthOf, userMember } from './python-access.ts';
+import { attributesOf, item, lengthOf, userMember } from './python-access.ts';
 import { add, compare, negative } from './python-arithmetic.ts';
 import { callMethod } from './python-methods.ts';
 import type { Expr, Statement } from './python-tree.ts';
@@ -10,7 +10,6 @@ import {
   boundedText,
   Dict,
   Failure,
-  fromJson,
   isTrue,
   Tuple,
   toText,
@@ -263,7 +262,7 @@ function compileMethod(e: Extract<Expr, { kind: 'method' }>): Run {
     if (on !== USER) return new Failure(e.offset, `'${typeName(on)}' object has no attribute 'group_attributes'`);
     const isRequest = values.every((v) => v === REQUEST || v === null);
     return isRequest
-      ? fromJson(frame.input.user.groupAttributes)
+      ? attributesOf(frame.input.user.groupAttributes)
       : new Failure(e.offset, 'group_attributes takes request');
   };
 }

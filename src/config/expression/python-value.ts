@@ -40,8 +40,8 @@ export class Failure {
 }
 
 /**
- * What one evaluation may still spend: a unit for each element that is compared, copied or handed on and for each
- * character of a new text. Sharing (`a = [a, a]`, twenty times) makes values that are small in memory and endless to walk.
+ * What one evaluation may still spend: a unit for each element that is compared, copied or handed on and for each 16
+ * characters of a new text. Sharing (`a = [a, a]`, twenty times) makes values that are small in memory and endless to walk.
  */
 export class Budget {
   private left = 250_000;
@@ -179,10 +179,15 @@ function floatText(v: number): string {
   return Number.isInteger(v) ? `${BigInt(v)}.0` : String(v);
 }
 
+/** Characters are cheaper than elements. */
+function textCost(text: string): number {
+  return 1 + text.length / 16;
+}
+
 /** Text as a value, unless it is longer than texts may be or the budget is spent. */
 export function boundedText(text: string, offset: number, budget: Budget): string | Failure {
   if (text.length > LONGEST_TEXT) return new Failure(offset, `a text grows beyond ${LONGEST_TEXT} characters`);
-  return budget.spend(text.length) ? text : new Failure(offset, TOO_MUCH);
+  return budget.spend(textCost(text)) ? text : new Failure(offset, TOO_MUCH);
 }
 
 export function boundedItems(items: readonly Value[], offset: number, budget: Budget): readonly Value[] | Failure {
@@ -204,7 +209,7 @@ function isJsonList(json: Json): json is readonly Json[] {
 
 /** The value as JSON; a sentence when it has none, or when it would be endless. */
 export function toJson(v: Value, budget: Budget): { readonly json: Json } | string {
-  if (!budget.spend(1)) return TOO_MUCH;
+  if (!budget.spend(typeof v === 'string' ? textCost(v) : 1)) return TOO_MUCH;
   if (v instanceof Being) return `the ${v.what} itself is no value to return`;
   if (v instanceof Dict) return entriesToJson(v, budget);
   if (v instanceof Tuple) return itemsToJson(v.items, budget);

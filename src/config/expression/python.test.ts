@@ -217,6 +217,13 @@ test('no expression takes long, however it grows', () => {
   assert.ok(performance.now() - start < 3000, `${performance.now() - start} ms`);
 });
 
+test('a value as deep as an expression can make it is a value or a sentence', () => {
+  const deep = run(`a = {}\n${'a = {"x": a}\n'.repeat(1200)}return a`);
+  assert.equal(JSON.stringify(deep).length, 6 * 1200 + 2);
+  const equal = `a = [1]\n${'a = [a]\n'.repeat(900)}b = [1]\n${'b = [b]\n'.repeat(900)}return a == b`;
+  assert.equal(run(equal), true);
+});
+
 test('deep and long texts are refused, not a full stack', () => {
   const deep = [
     `return ${'('.repeat(8000)}1${')'.repeat(8000)}`,

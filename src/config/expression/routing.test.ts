@@ -191,6 +191,11 @@ test('a name cannot carry a request off', () => {
   }
 });
 
+test('attributes that no session could keep are refused', () => {
+  const text = `x = "${'x'.repeat(3000)}"\n${'x = x + x\n'.repeat(4)}return {"ak_proxy": {"user_attributes": {"a": x, "b": x}}}`;
+  assert.equal(route({ mappings: [text] }), 'The mappings return more user_attributes than a session keeps.');
+});
+
 test('an attribute called __proto__ is one, and changes nothing else', () => {
   const result = route({
     mappings: [proxy('{"user_attributes": {"__proto__": {"isAdmin": True}, "constructor": 1}}')],

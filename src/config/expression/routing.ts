@@ -7,7 +7,7 @@ import { suggest } from '../suggest.ts';
 import type { Path } from '../tree.ts';
 import { type AllowedBackend, isAllowed, parseAllowed, parseBackend, parseHostHeader } from './backend.ts';
 import type { Compilers } from './compilers.ts';
-import { PROXY_KEYS, position, type Refusal } from './refusal.ts';
+import { LONGEST_TEXT, PROXY_KEYS, position, type Refusal } from './refusal.ts';
 
 /** What an app says about where its requests go, each text with its path below the app. */
 export interface RoutingTexts {
@@ -115,6 +115,8 @@ function route(plan: Plan, input: ExpressionInput): Result<Routing, string> {
 function readAttributes(own: Json | undefined, plan: Plan, before: JsonObject): Result<JsonObject | undefined, string> {
   if (own === undefined) return ok(undefined);
   if (!isJsonObject(own)) return err('The mappings return user_attributes that are no dict.');
+  if (JSON.stringify(own).length > LONGEST_TEXT)
+    return err('The mappings return more user_attributes than a session keeps.');
   const known = new Set([...plan.folds, ...additionalHeaderNames(before).map(foldName)]);
   const stray = additionalHeaderNames(own).find((name) => !known.has(foldName(name)));
   if (stray !== undefined)
