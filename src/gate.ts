@@ -1,6 +1,6 @@
 import type { AssertionSigner } from './core/assertion.ts';
 import type { Challenge, Decision } from './core/decision.ts';
-import { doorway } from './core/door-path.ts';
+import { doorPage, doorway } from './core/door-path.ts';
 import type { Endpoint, Strategy } from './core/endpoint.ts';
 import { type Fault, fault } from './core/fault.ts';
 import { describePeer, type TrustedPeer } from './core/peer.ts';
@@ -15,7 +15,7 @@ import { ANONYMOUS, type Subject, whoIs } from './core/subject.ts';
 import { canonicalTarget, known, type Target, type TargetParts } from './core/target.ts';
 import { first, isPreflight } from './core/text/header-list.ts';
 import { isLoopback } from './core/text/ip.ts';
-import type { Reply, Wire } from './core/wire.ts';
+import { notAllowing, type Reply, type Wire } from './core/wire.ts';
 import { type HeaderStrategy, type IdentifyPorts, type Identity, identify } from './identify.ts';
 
 export interface GatePorts extends IdentifyPorts {
@@ -90,11 +90,9 @@ export function check(
 ): MaybePromise<Reply> {
   const started = ports.clock.monotonic();
   const asked = peer === undefined ? untrusted(wire) : readTarget(dialect, wire, peer, endpoint.path);
-  const own = asked.ok && dialect.ownPaths !== 'judge' ? doorway(asked.value) : undefined;
-  if (asked.ok && own !== undefined && dialect.ownPaths === 'serve') {
-    return ports.counter.serve(wire, asked.value, own);
-  }
-  const passes = own !== undefined && PASSED.has(own);
+  const own = asked.ok && dialect.ownPaths === 'serve' ? doorway(asked.value) : undefined;
+  if (asked.ok && own !== undefined) return whenReady(ports.counter.serve(wire, asked.value, own), notAllowing);
+  const passes = asked.ok && dialect.ownPaths === 'pass' && PASSED.has(doorPage(asked.value) ?? '');
   const judged = asked.ok ? judgeAsked(ports, endpoint, dialect, wire, asked.value, passes) : faulty(asked.error);
   return whenReady(judged, (j) => {
     witness(ports, j, dialect.name, wire, started);

@@ -41,9 +41,14 @@ function signedPath(query: string): string | undefined {
   return has(LOGOUT_MARK) ? ASKED_SIGN_OUT : undefined;
 }
 
-/** As `doorPath`, for a target that another proxy asks about. A path with several readings, or escapes, names no page. */
-export function doorway({ path, query }: Target): string | undefined {
+/** As `doorPath`, for a target that another proxy asks about. */
+export function doorway(target: Target): string | undefined {
+  return doorPage(target) ?? (target.query === undefined ? undefined : signedPath(target.query));
+}
+
+/** The page that the path alone names. One with several readings, or escapes, names none; what the query says is no path. */
+export function doorPage({ path }: Target): string | undefined {
   const [reading] = path.readings;
   const plain = path.readings.length === 1 && reading === path.received;
-  return plain && isDoorPath(reading) ? reading : query === undefined ? undefined : signedPath(query);
+  return plain && isDoorPath(reading) ? reading : undefined;
 }

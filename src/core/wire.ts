@@ -19,3 +19,11 @@ export interface Reply {
   readonly headers: readonly string[];
   readonly body: string;
 }
+
+/**
+ * A page as the answer to a check. To the proxy that asks, any 2xx means "let the request through", as nobody and with
+ * whatever headers the client made up, so a page that is shown in place of the app goes out as 403.
+ */
+export function notAllowing(reply: Reply): Reply {
+  return reply.status < 300 ? { ...reply, status: 403 } : reply;
+}

@@ -1,0 +1,79 @@
+/** A check answer of 2xx lets a request through, so no page of Lintel's own may be one, and no mark in a query may open a door. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Running } from '../black-box/lintel.ts';
+import { ask, type Reply } from '../black-box/raw.ts';
+import { Browser, street } from './street.ts';
+
+const WIKI = 'https://wiki.example.net';
+const APPS = { wiki: { url: WIKI, headers: 'authentik', access: [{ allow: 'signed_in' }] } };
+const MARKS = ['X-authentik-auth-callback=true', 'X-authentik-logout=true'];
+
+describe("what is not the app's own is never an allow", () => {
+  let at: Running;
+  before(async () => {
+    at = await street({ apps: APPS });
+  });
+  after(() => at.stop());
+
+  const nginx = (url: string, headers: readonly string[] = []): Promise<Reply> =>
+    ask(at, {
+      target: '/outpost.goauthentik.io/auth/nginx',
+      headers: ['Host: o', `X-Original-URL: ${url}`, ...headers],
+    });
+  const forwarded = (way: string, uri: string, headers: readonly string[] = []): Promise<Reply> => {
+    const parts = ['X-Forwarded-Proto: https', 'X-Forwarded-Host: wiki.example.net', `X-Forwarded-Uri: ${uri}`];
+    return way === 'envoy'
+      ? ask(at, {
+          target: `/outpost.goauthentik.io/auth/envoy${uri}`,
+          headers: ['Host: wiki.example.net', ...headers],
+        })
+      : ask(at, { target: `/outpost.goauthentik.io/auth/${way}`, headers: ['Host: o', ...parts, ...headers] });
+  };
+
+  test('nginx: a mark in the query of a page of the app opens nothing', async () => {
+    for (const mark of MARKS) {
+      for (const path of ['/admin', '/', '/outpost.goauthentik.io/../admin', '/outpost.goauthentik.io/other']) {
+        const reply = await nginx(`${WIKI}${path}?${mark}`);
+        assert.equal(reply.status, 401, `${path}?${mark}`);
+      }
+    }
+  });
+
+  test('nginx: only the exact paths of the four pages pass', async () => {
+    for (const page of ['start', 'callback', 'sign_out', 'ping']) {
+      assert.equal((await nginx(`${WIKI}/outpost.goauthentik.io/${page}`)).status, 200, page);
+      assert.equal((await nginx(`${WIKI}/outpost.goauthentik.io/${page}?x=1`)).status, 200, page);
+      for (const other of [`${page}/`, `${page}/x`, `x/../${page}`, `./${page}`, `/${page}`, `${page};x`, `%2f${page}`])
+        assert.notEqual((await nginx(`${WIKI}/outpost.goauthentik.io/${other}`)).status, 200, other);
+    }
+    for (const other of ['', 'auth/nginx', 'sign_out/ask', 'static/x', 'Start', '%73tart'])
+      assert.notEqual((await nginx(`${WIKI}/outpost.goauthentik.io/${other}`)).status, 200, other);
+    assert.notEqual((await nginx(`${WIKI}/.lintel/jwks.json`)).status, 200);
+  });
+
+  for (const way of ['traefik', 'caddy', 'envoy']) {
+    test(`${way}: pages that the check answers are no 2xx, for anybody`, async () => {
+      const b = new Browser(at, 'traefik');
+      await b.open(`${WIKI}/`, 'alice');
+      const signedIn = [`Cookie: ${b.cookies('wiki.example.net')}`];
+      const doubtful = ['Sec-Fetch-Site: cross-site', 'Sec-Fetch-Dest: image'];
+      const uris = [
+        ...MARKS.map((m) => `/admin?${m}`),
+        ...['start', 'callback', 'sign_out/ask', 'ping', 'other'].map((p) => `/outpost.goauthentik.io/${p}`),
+        '/.lintel/jwks.json',
+        '/.lintel/whoami',
+        '/.lintel/sign-out',
+        '/.lintel/assets/style.css',
+      ];
+      for (const uri of uris) {
+        for (const who of [[], signedIn]) {
+          for (const signs of [[], doubtful, ['Accept: text/html'], ['Accept: application/json']]) {
+            const reply = await forwarded(way, uri, [...who, ...signs]);
+            assert.ok(reply.status >= 300, `${uri} ${who.length} ${signs}: ${reply.status} ${reply.body.slice(0, 80)}`);
+          }
+        }
+      }
+    });
+  }
+});
