@@ -13,7 +13,7 @@ const INPUT: ExpressionInput = {
     uid: 'ab12',
     groups: ['dev'],
     attributes: { backend: 'http://own.internal', none: null },
-    groupAttributes: { tenant: 't1', additionalHeaders: { 'X-A': '1', 'X-B': '2' } },
+    groupAttributes: { tenant: 't1', roles: ['a', 'b'], additionalHeaders: { 'X-A': '1', 'X-B': '2' } },
   },
   request: { host: 'app.example.com', path: '/', app: 'app' },
 };
@@ -78,7 +78,10 @@ const CASES: readonly (readonly [name: string, texts: Texts, expected: unknown])
   [
     'attributes are laid over those of groups and account',
     { mappings: [proxy('{"user_attributes": {"additionalHeaders": {"X-B": user.username}}}')] },
-    { ...NOTHING, userAttributes: { tenant: 't1', additionalHeaders: { 'X-A': '1', 'X-B': 'alice' } } },
+    {
+      ...NOTHING,
+      userAttributes: { tenant: 't1', roles: ['a', 'b'], additionalHeaders: { 'X-A': '1', 'X-B': 'alice' } },
+    },
   ],
   [
     'inside allowed_backends',
@@ -144,9 +147,20 @@ const CASES: readonly (readonly [name: string, texts: Texts, expected: unknown])
     { ...NOTHING, userAttributes: INPUT.user.groupAttributes },
   ],
   [
+    "authentik's own mapping changes nothing",
+    {
+      mappings: [
+        proxy(
+          '{"user_attributes": request.user.group_attributes(request), "is_superuser": ak_is_group_member(user, name="x")}',
+        ),
+      ],
+    },
+    { ...NOTHING, userAttributes: INPUT.user.groupAttributes },
+  ],
+  [
     'headers in a name',
     { mappings: ['h = {"X-B": "3"}\nreturn {"ak_proxy": {"user_attributes": {"additionalHeaders": h}}}'] },
-    { ...NOTHING, userAttributes: { tenant: 't1', additionalHeaders: { 'X-A': '1', 'X-B': '3' } } },
+    { ...NOTHING, userAttributes: { tenant: 't1', roles: ['a', 'b'], additionalHeaders: { 'X-A': '1', 'X-B': '3' } } },
   ],
   [
     'the second mapping fails',

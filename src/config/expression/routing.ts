@@ -121,7 +121,13 @@ function readAttributes(own: Json | undefined, plan: Plan, before: JsonObject): 
   const stray = additionalHeaderNames(own).find((name) => !known.has(foldName(name)));
   if (stray !== undefined)
     return err(`A mapping makes the header name ${quoted(stray)}; names have to be written out.`);
-  return ok(mergeAttributes([before, own]));
+  return ok(mergeAttributes([before, changes(before, own)]));
+}
+
+/** authentik's own mapping returns the attributes themselves: laid over themselves, their lists would double. */
+function changes(before: JsonObject, own: JsonObject): JsonObject {
+  const isNew = ([key, value]: [string, Json]) => JSON.stringify(member(before, key)) !== JSON.stringify(value);
+  return Object.fromEntries(Object.entries(own).filter(isNew));
 }
 
 /** `ak_proxy` of all mappings, merged in order. None is nothing, as in authentik; anything else but a dict refuses. */
