@@ -36,13 +36,19 @@ export interface Rooms {
   readonly clock: Clock;
 }
 
+/** The faces of one configuration, and the gate that they all ask. */
+export interface BuiltHouse extends House {
+  readonly gate: GatePorts;
+}
+
 /** Everything that follows from the configuration, as one value that a reload swaps at once. */
-export function buildHouse(settings: Settings, rooms: Rooms): House {
+export function buildHouse(settings: Settings, rooms: Rooms): BuiltHouse {
   const policy = policyOf(settings, tellFacts(settings, rooms.gate.users, rooms.gate.signer));
   const gate: GatePorts = { ...rooms.gate, policy: () => policy, counter: counterOf(policy, rooms) };
   const sites = portalSites(settings);
   const strategies = directStrategies(settings.basicCacheMs);
   return {
+    gate,
     proxies: settings.trustedProxies,
     policy,
     endpoints: mount(gate, [...settings.endpoints, ...OUTPOST_ENDPOINTS]),

@@ -3,6 +3,7 @@ import type { Clock } from '../core/ports.ts';
 import type { Log } from '../ops/log.ts';
 import type { Pair, PairChoice } from '../server/certificates.ts';
 import type { Handler } from '../server/client.ts';
+import type { GrpcFace } from '../server/grpc.ts';
 import { type Listening, listen, type RefusedListener } from '../server/listener.ts';
 
 /** Who answers on which kind of listener. */
@@ -13,6 +14,8 @@ export interface Faces {
   readonly redirect: Handler;
   /** Of `metrics:`. */
   readonly ops: Handler;
+  /** Of `grpc:`. Made where it is asked for: node:http2 and what goes with it take a while to load. */
+  grpc(): Promise<GrpcFace>;
 }
 
 export interface ListenersDeps {
@@ -26,6 +29,7 @@ export interface ListenersDeps {
 export interface Listeners {
   readonly addresses: readonly string[];
   readonly ports: readonly (number | undefined)[];
+  readonly grpcAddress: string | undefined;
   readonly metricsAddress: string | undefined;
   /** New certificates, for connections from now on. What does not make one is told, and the old ones stay. */
   renew(settings: Settings): Promise<void>;
@@ -45,12 +49,20 @@ export async function openListeners(settings: Settings, deps: ListenersDeps): Pr
     open.push({ address, listening });
     return listening;
   };
+  const addGrpc = async (address: ListenAddress) => {
+    const { listenGrpc } = await import('../server/grpc.ts');
+    const listening = await listenGrpc(address, await faces.grpc(), await choose(address, settings));
+    open.push({ address, listening });
+    return listening;
+  };
   try {
     for (const address of settings.listen) await add(address, isRedirect(address) ? faces.redirect : faces.all);
+    const grpc = settings.grpc === undefined ? undefined : await addGrpc(settings.grpc);
     const ops = settings.metrics === undefined ? undefined : await add(settings.metrics, faces.ops);
     return {
-      addresses: open.filter((o) => o.listening !== ops).map((o) => o.listening.address),
+      addresses: open.filter((o) => o.listening !== ops && o.listening !== grpc).map((o) => o.listening.address),
       ports: open.map((o) => o.listening.port),
+      grpcAddress: grpc?.address,
       metricsAddress: ops?.address,
       async renew(next) {
         for (const { address, listening } of open) await renew(listening, counterpart(address, next), next);
@@ -79,9 +91,8 @@ function isRedirect(address: ListenAddress): boolean {
 
 /** The same listener in a newer configuration; undefined: it is gone from there, which only a restart can follow. */
 function counterpart(address: ListenAddress, next: Settings): ListenAddress | undefined {
-  const all = next.metrics === undefined ? next.listen : [...next.listen, next.metrics];
-  return all.find(
-    (a) => a.kind === 'tcp' && address.kind === 'tcp' && a.host === address.host && a.port === address.port,
+  return [...next.listen, next.grpc, next.metrics].find(
+    (a) => a?.kind === 'tcp' && address.kind === 'tcp' && a.host === address.host && a.port === address.port,
   );
 }
 

@@ -95,8 +95,9 @@ async function run(settings: Settings, log: Log, parsed: Options, io: Io): Promi
   const control = await offerSessions(running, parsed, io);
   const stopped = stopSignal();
   const portal = settings.portal === undefined ? {} : { portal: settings.portal.url };
+  const grpc = running.grpcAddress === undefined ? {} : { grpc: running.grpcAddress };
   const metrics = running.metricsAddress ?? 'off';
-  log.write('info', 'ready', { ...portal, listen: running.addresses.join(' '), metrics });
+  log.write('info', 'ready', { ...portal, ...grpc, listen: running.addresses.join(' '), metrics });
   watcher = watchConfig(settings.watch, async () => {
     const files = await reload(running, log, parsed, io, users.value);
     if (files !== undefined) watcher?.follow(files);

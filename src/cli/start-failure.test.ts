@@ -24,6 +24,8 @@ test('a taken address is named, with the key that holds it', async () => {
   assert.equal(startFailure(error, { metrics: undefined }), `${where} listen: in the configuration.`);
   const metrics = { kind: 'tcp', host: '127.0.0.1', port, tls: undefined, redirect: false } as const;
   assert.equal(startFailure(error, { metrics }), `${where} metrics: in the configuration.`);
+  const grpc = metrics;
+  assert.equal(startFailure(error, { metrics: undefined, grpc }), `${where} grpc: in the configuration.`);
   holder.close();
 });
 

@@ -1,9 +1,12 @@
 import type { ListenAddress, Settings } from '../config/settings.ts';
 
 /** Why a start failed, as somebody can act on it: what happened, why, what to do. One line, no full path of a program. */
-export function startFailure(error: unknown, settings: Pick<Settings, 'metrics'>): string {
+export function startFailure(
+  error: unknown,
+  settings: Pick<Settings, 'metrics'> & Partial<Pick<Settings, 'grpc'>>,
+): string {
   const { code, where, port } = factsOf(error);
-  const key = isMetrics(where, settings.metrics) ? 'metrics' : 'listen';
+  const key = isAt(where, settings.metrics) ? 'metrics' : isAt(where, settings.grpc) ? 'grpc' : 'listen';
   switch (code) {
     case 'EADDRINUSE':
       return `${where} is taken by another program, or by a Lintel that runs already. Stop it, or change ${key}: in the configuration.`;
@@ -39,8 +42,8 @@ function factsOf(error: unknown): Facts {
   };
 }
 
-function isMetrics(where: string, metrics: ListenAddress | undefined): boolean {
-  if (metrics === undefined) return false;
-  if (metrics.kind === 'unix') return where === metrics.path;
-  return where === `${metrics.host}:${metrics.port}` || where === `[${metrics.host}]:${metrics.port}`;
+function isAt(where: string, address: ListenAddress | undefined): boolean {
+  if (address === undefined) return false;
+  if (address.kind === 'unix') return where === address.path;
+  return where === `${address.host}:${address.port}` || where === `[${address.host}]:${address.port}`;
 }

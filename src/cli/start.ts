@@ -11,19 +11,20 @@ import { parseUrl } from '../ops/url.ts';
 import { cachedVerifier } from '../passwords/basic-cache.ts';
 import { openVerifier } from '../passwords/verifier.ts';
 import type { Forwarder } from '../proxy/forward.ts';
-import { dispatcher, type House } from '../server/dispatch.ts';
+import { dispatcher } from '../server/dispatch.ts';
 import type { RefusedListener } from '../server/listener.ts';
 import { opsFace } from '../server/ops-face.ts';
 import { redirect } from '../server/redirect.ts';
 import { startSweeper } from '../stores/sweep.ts';
 import { openStore } from '../stores/table.ts';
-import { buildHouse, proxyGuards, type Rooms } from './house.ts';
+import { type BuiltHouse, buildHouse, proxyGuards, type Rooms } from './house.ts';
 import { type Listeners, openListeners } from './listeners.ts';
 
 /** A running Lintel. */
 export interface Running {
   readonly addresses: readonly string[];
   readonly ports: readonly (number | undefined)[];
+  readonly grpcAddress: string | undefined;
   readonly metricsAddress: string | undefined;
   readonly store: SessionStore;
   readonly log: Log;
@@ -64,7 +65,7 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   const signer = signerOf(settings, store, log);
   const gate = { store, users, verifier, basic, secrets: systemSecrets, clock, audit, parseUrl, signer };
   let current = settings;
-  let house: House;
+  let house: BuiltHouse;
   let forwarder: Forwarder | undefined;
   const jwks = () => signer.jwks(clock.now());
   const portalDeps = { ...gate, times: () => current.session, policy: () => house.policy, jwks };
@@ -105,13 +106,15 @@ export async function start(settings: Settings, options: StartOptions): Promise<
       all: dispatcher(() => house, audit),
       redirect: dispatcher(() => house, audit, redirect),
       ops: opsFace(store, users, metrics),
+      grpc: async () => (await import('./grpc-face.ts')).grpcFace(() => ({ gate: house.gate, settings: current })),
     };
     const opened = await openListeners(settings, { faces, refused, clock, log });
     listeners = opened;
-    const { addresses, ports, metricsAddress } = opened;
+    const { addresses, ports, grpcAddress, metricsAddress } = opened;
     return {
       addresses,
       ports,
+      grpcAddress,
       metricsAddress,
       store,
       log,
@@ -169,6 +172,7 @@ export function logFormat(format: Settings['log']['format']): 'json' | 'text' {
 /** What a reload cannot change, with the names in the file. */
 const RESTART_KEYS = [
   ['listen', 'listen'],
+  ['grpc', 'grpc'],
   ['metrics', 'metrics'],
   ['storage', 'storage'],
   ['users', 'users'],

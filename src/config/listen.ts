@@ -7,17 +7,19 @@ import type { Scope } from './scope.ts';
 import type { ListenAddress, Settings, StorageSettings, TlsPair } from './settings.ts';
 import type { Path } from './tree.ts';
 
-type ListenSettings = Pick<Settings, 'listen' | 'metrics' | 'appCertificates' | 'selfSigned'>;
+type ListenSettings = Pick<Settings, 'listen' | 'grpc' | 'metrics' | 'appCertificates' | 'selfSigned'>;
 
 /** Where Lintel listens, and the certificates it does so with; `storage` says where it may keep one of its own. */
 export function readListening(raw: Raw, storage: StorageSettings, scope: Scope): ListenSettings {
   const tls = raw.tls === undefined ? [] : readCertificates(raw.tls, ['tls'], scope);
   const listen = readListeners(raw.listen, tls, scope);
+  const grpc = readGrpc(raw.grpc, tls, scope);
   const metrics = readMetrics(raw.metrics, tls, scope);
-  const lacksOne = [...listen, metrics].some((a) => a?.kind === 'tcp' && a.tls?.length === 0);
+  const lacksOne = [...listen, grpc, metrics].some((a) => a?.kind === 'tcp' && a.tls?.length === 0);
   const directory = storage.kind === 'sqlite' ? dirname(storage.path) : scope.file(['listen'], '.');
   return {
     listen,
+    grpc,
     metrics,
     appCertificates: Object.entries(raw.apps ?? {}).flatMap(([name, app]) =>
       app.tls === undefined ? [] : readCertificates(app.tls, ['apps', name, 'tls'], scope),
@@ -65,6 +67,13 @@ function redirecting(address: ListenAddress, path: Path, scope: Scope): ListenAd
     'Write {address: ":80", redirect: https}.',
   );
   return address;
+}
+
+function readGrpc(raw: Raw['grpc'], tls: readonly TlsPair[], scope: Scope): ListenAddress | undefined {
+  if (raw === undefined || raw === false || raw === 'off') return undefined;
+  if (typeof raw === 'string') return readAddress(raw, tls, ['grpc'], scope)[0];
+  const own = raw.tls === undefined ? tls : readCertificates(raw.tls, ['grpc', 'tls'], scope);
+  return readAddress(raw.address, own, ['grpc', 'address'], scope)[0];
 }
 
 function readMetrics(raw: Raw['metrics'], tls: readonly TlsPair[], scope: Scope): ListenAddress | undefined {

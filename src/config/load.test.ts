@@ -830,6 +830,21 @@ test('a message never quotes what came from a file', async () => {
   assert.doesNotMatch(JSON.stringify(loaded), /horse/);
 });
 
+test('where Envoy asks over gRPC', async () => {
+  const tcp = (tls?: readonly object[]) => ({ kind: 'tcp', host: '127.0.0.1', port: 9092, tls, redirect: false });
+  assert.equal((await settings([''])).grpc, undefined);
+  assert.equal((await settings(['grpc: off'])).grpc, undefined);
+  assert.deepEqual((await settings(['grpc: 127.0.0.1:9092'])).grpc, tcp());
+  assert.deepEqual((await settings(['grpc: {address: 127.0.0.1:9092}'])).grpc, tcp());
+  assert.deepEqual((await settings(['grpc: unix:/run/g.sock'])).grpc, { kind: 'unix', path: '/run/g.sock' });
+  const own = await settings(['grpc: https://127.0.0.1:9092']);
+  assert.deepEqual(own.grpc, tcp([]));
+  assert.ok(own.selfSigned, 'Lintel makes the certificate that is lacking');
+  const { loaded } = await load(['grpc: {address: https://127.0.0.1:9092, tls: {cert: c.pem, key: k.pem}}']);
+  assert.ok(!loaded.ok);
+  assert.match(loaded.problems[0]?.message ?? '', /c\.pem cannot be read/);
+});
+
 test('off', async () => {
   const s = await settings(['metrics: off\nbasic_cache: off\nsession: {remember_me: off}\nendpoints:\napps:\n']);
   assert.equal(s.metrics, undefined);

@@ -53,6 +53,7 @@ const whole = fc.record(
     apps: mostly(fc.dictionary(fc.constantFrom('a', 'b'), app)),
     policy: mostly(fc.record({ default: mostly(fc.constant('deny')), rules }, some)),
     throttle: mostly(fc.record({ max_retries: mostly(fc.nat()) })),
+    grpc: mostly(fc.oneof(fc.constantFrom<unknown>('127.0.0.1:9092', false), listener)),
     metrics: mostly(fc.constantFrom<unknown>('off', false)),
   },
   some,

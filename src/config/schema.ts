@@ -340,6 +340,17 @@ export const configuration = z
       .record(z.string(), endpoint)
       .meta({ title: 'a map of endpoints', description: 'Own check endpoints; they replace the default ones.' })
       .optional(),
+    grpc: z
+      .union([
+        z.string(),
+        z.literal(false),
+        z.strictObject({ address: text('an address', 'As in the short form.'), tls: tls.optional() }),
+      ])
+      .meta({
+        title: 'an address such as 127.0.0.1:9092, or off',
+        description: "Listener of Envoy's gRPC ext_authz; off unless given.",
+      })
+      .optional(),
     metrics: z
       .union([z.string(), z.literal(false)])
       .meta({ title: 'an address or off', description: 'Listener of /healthz, /readyz and /metrics, such as :9300.' })

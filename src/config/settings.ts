@@ -29,6 +29,8 @@ export interface Settings {
   readonly defaultOutcome: Outcome;
   readonly networks: ReadonlyMap<string, readonly Network[]>;
   readonly endpoints: readonly Endpoint[];
+  /** The listener of Envoy's gRPC ext_authz; undefined: off. */
+  readonly grpc: ListenAddress | undefined;
   /** The listener of /healthz, /readyz and /metrics; undefined: off. */
   readonly metrics: ListenAddress | undefined;
   readonly log: LogSettings;

@@ -114,7 +114,8 @@ async function secureServer(pairs: PairChoice, refused: RefusedListener): Promis
   return { server, sessions, renew };
 }
 
-async function bind(server: NetServer, address: Address): Promise<void> {
+/** Listens at an address; rejects with the system's error. */
+export async function bind(server: NetServer, address: Address): Promise<void> {
   if (address.kind === 'unix') await removeStale(address.path);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -234,6 +235,7 @@ function socketBytes(socket: Duplex | Socket): number {
   return 'bytesRead' in socket ? socket.bytesRead : 1;
 }
 
-function hostText(host: string): string {
+/** An address as it stands before a port. */
+export function hostText(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }

@@ -73,6 +73,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
 /** The attack as a client sends it, or why not. */
 export function clientRequest(a: Attack): Attack | string {
   if (a.notCovered !== undefined) return a.notCovered;
+  if (a.face === 'ext-authz-grpc') return 'what only Envoy itself could say to Lintel';
   const own = AS_CLIENT[a.id];
   if (own === undefined && a.expect === undefined) return LEFT_OUT[a.class] ?? 'takes more than one request';
   if (own === undefined && a.face === 'auth-request') return 'told in headers that the proxy writes';

@@ -10,6 +10,8 @@
 import assert from 'node:assert/strict';
 import { askHttp2, openSession } from '../black-box/http2.ts';
 import { ask, headerOf } from '../black-box/raw.ts';
+import { checkRequest } from '../grpc/client.ts';
+import { grpcGate } from '../grpc/installation.ts';
 import { attack } from './cases.ts';
 import { runClass } from './run.ts';
 import { secure } from './secure.ts';
@@ -41,5 +43,17 @@ runClass('original-url-confusion', (s) => {
     assert.equal(headerOf(reply, 'x-lintel-error'), 'PEER-UNTRUSTED');
     assert.match(reply.body, /127\.0\.0\.2/);
     assert.match(reply.body, /trusted_proxies/);
+  });
+  s.attack('URI-22', async () => {
+    const { client, stop } = await grpcGate();
+    try {
+      const response = await client.check(checkRequest({ path: '' }));
+      assert.equal(response.code, 7, 'PERMISSION_DENIED');
+      assert.equal(response.denied?.status, 400);
+      assert.match(response.denied?.body ?? '', /TARGET-MISSING/);
+      assert.equal((await client.check(checkRequest({ path: '/public' }))).code, 0, 'the next one is served');
+    } finally {
+      await stop();
+    }
   });
 });

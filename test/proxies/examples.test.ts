@@ -18,6 +18,18 @@ test('each example is complete by itself, and all share one configuration', () =
   }
 });
 
+test('Envoy over gRPC has the same configuration, and the address where it asks', () => {
+  const shared = read('examples', 'envoy', 'lintel.yml').split('\n').slice(1);
+  const own = read('examples', 'envoy-grpc', 'lintel.yml').split('\n').slice(1);
+  const added = own.filter((line) => !shared.includes(line));
+  assert.deepEqual(
+    own.filter((line) => !added.includes(line)),
+    shared,
+  );
+  assert.match(added.join('\n'), /^grpc: 127\.0\.0\.1:9092 #[^\n]*$/);
+  assert.equal(read('examples', 'envoy-grpc', 'users.yml'), read('examples', 'envoy', 'users.yml'));
+});
+
 test('every example names every owned header', () => {
   const files = [
     'nginx/snippets/lintel-app.conf',

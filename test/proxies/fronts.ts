@@ -131,31 +131,37 @@ async function routersLoaded(port: number): Promise<void> {
   throw new Error('Traefik did not load its routers');
 }
 
-const envoy: FrontKind = {
-  part: 'envoy',
-  example: 'envoy',
-  async start(scope, site) {
-    const [port, plain] = [await freePort(), await freePort()];
-    for (const script of ['lintel-client.lua', 'lintel-app.lua']) {
-      cpSync(example('envoy', script), join(site.dir, script));
-    }
-    const socket = (address: string, number: number) => `address: ${address}, port_value: ${number}`;
-    copyWith(example('envoy', 'envoy.yaml'), join(site.dir, 'envoy.yaml'), [
-      ['http://127.0.0.1:9091', `http://127.0.0.1:${site.lintelPort}`],
-      [socket('127.0.0.1', 9091), socket('127.0.0.1', site.lintelPort)],
-      [socket('127.0.0.1', 8080), socket('127.0.0.1', site.app.port)],
-      [socket('127.0.0.1', 5232), socket('127.0.0.1', site.calendarPort)],
-      [`${socket('0.0.0.0', 80)} `, `${socket('127.0.0.1', plain)} `],
-      [`${socket('0.0.0.0', 443)} `, `${socket('127.0.0.1', port)} `],
-      ['/etc/envoy/', `${site.dir}/`],
-      ['/etc/ssl/example.com/', `${site.dir}/`],
-    ]);
-    const args = ['-c', join(site.dir, 'envoy.yaml'), '--concurrency', '1', '-l', 'warning', '--use-dynamic-base-id'];
-    execFileSync(partPath('envoy'), ['--mode', 'validate', ...args], { stdio: 'pipe' });
-    await startProcess(scope, partPath('envoy'), args, { ready: port });
-    return { port };
-  },
-};
+function envoy(folder: 'envoy' | 'envoy-grpc'): FrontKind {
+  return {
+    part: 'envoy',
+    example: folder,
+    async start(scope, site) {
+      const [port, plain] = [await freePort(), await freePort()];
+      const socket = (address: string, number: number) => `address: ${address}, port_value: ${number}`;
+      const scripts = folder === 'envoy' ? ['lintel-client.lua', 'lintel-app.lua'] : [];
+      for (const script of scripts) cpSync(example('envoy', script), join(site.dir, script));
+      const asked: [string, string] =
+        folder === 'envoy'
+          ? ['http://127.0.0.1:9091', `http://127.0.0.1:${site.lintelPort}`]
+          : [socket('127.0.0.1', 9092), socket('127.0.0.1', site.grpcPort)];
+      const places: [string, string][] = folder === 'envoy' ? [['/etc/envoy/', `${site.dir}/`]] : [];
+      copyWith(example(folder, 'envoy.yaml'), join(site.dir, 'envoy.yaml'), [
+        asked,
+        [socket('127.0.0.1', 9091), socket('127.0.0.1', site.lintelPort)],
+        [socket('127.0.0.1', 8080), socket('127.0.0.1', site.app.port)],
+        [socket('127.0.0.1', 5232), socket('127.0.0.1', site.calendarPort)],
+        [`${socket('0.0.0.0', 80)} `, `${socket('127.0.0.1', plain)} `],
+        [`${socket('0.0.0.0', 443)} `, `${socket('127.0.0.1', port)} `],
+        ...places,
+        ['/etc/ssl/example.com/', `${site.dir}/`],
+      ]);
+      const args = ['-c', join(site.dir, 'envoy.yaml'), '--concurrency', '1', '-l', 'warning', '--use-dynamic-base-id'];
+      execFileSync(partPath('envoy'), ['--mode', 'validate', ...args], { stdio: 'pipe' });
+      await startProcess(scope, partPath('envoy'), args, { ready: port });
+      return { port };
+    },
+  };
+}
 
 export const FRONTS = {
   nginx,
@@ -163,5 +169,6 @@ export const FRONTS = {
   'caddy-debian': caddy('caddy-debian'),
   haproxy,
   traefik,
-  envoy,
+  envoy: envoy('envoy'),
+  'envoy-grpc': envoy('envoy-grpc'),
 } as const satisfies Record<string, FrontKind>;

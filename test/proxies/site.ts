@@ -93,6 +93,8 @@ export interface Site {
   readonly certificate: Certificate;
   readonly lintel: Running;
   readonly lintelPort: number;
+  /** Where Lintel answers gRPC; nothing listens there unless the example says so. */
+  readonly grpcPort: number;
   readonly app: Capture;
   /** Radicale; undefined when it was not asked for. */
   readonly calendarPort: number;
@@ -106,13 +108,15 @@ export async function startSite(scope: Scope, example: string, withRadicale = tr
   const lintelPort = await freePort();
   const calendarPort = withRadicale ? await startRadicale(scope, dir) : app.port;
   const listen = `listen: [127.0.0.1:${lintelPort}]\nmetrics: off`;
+  const grpcPort = await freePort();
   copyWith(join(ROOT, 'examples', example, 'lintel.yml'), join(dir, 'lintel.yml'), [
     ['listen: [127.0.0.1:9091]', listen],
+    ...(example === 'envoy-grpc' ? [['grpc: 127.0.0.1:9092', `grpc: 127.0.0.1:${grpcPort}`] as const] : []),
   ]);
   cpSync(join(ROOT, 'examples', example, 'users.yml'), join(dir, 'users.yml'));
   const args = ['serve', '--config', join(dir, 'lintel.yml')];
   const lintel = await startProcess(scope, join(ROOT, 'bin', 'lintel'), args, { ready: lintelPort });
-  return { dir, certificate, lintel, lintelPort, app, calendarPort };
+  return { dir, certificate, lintel, lintelPort, grpcPort, app, calendarPort };
 }
 
 async function startRadicale(scope: Scope, dir: string): Promise<number> {

@@ -61,6 +61,7 @@ export function demoSettings(stage: Stage): Settings {
     defaultOutcome: { kind: 'deny' },
     networks: new Map(),
     endpoints: defaultEndpoints(0),
+    grpc: undefined,
     metrics: undefined,
     log: { level: 'warn', format: 'text' },
     basicCacheMs: 0,
