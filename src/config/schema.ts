@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { grpc, listenEntry, pair, tls } from './schema-listen.ts';
 
 /**
  * The one truth about the structure of `lintel.yml`. What a running Lintel validates with, and what editors get, is the
@@ -14,32 +15,6 @@ const orOff = (description: string) =>
     .meta({ title: 'a duration such as 5m or 30d, or off', description });
 const words = (title: string, description: string) =>
   z.union([z.string(), z.array(z.string())]).meta({ title, description });
-
-const pair = z
-  .strictObject({
-    cert: text('the path of a PEM file', 'Certificate chain, PEM.'),
-    key: text('the path of a PEM file', 'Private key, PEM.'),
-  })
-  .meta({ title: 'a map with cert and key' });
-
-const tls = z.union([pair, z.array(pair)]).meta({
-  title: 'a map with cert and key, or a list of them',
-  description: 'Certificates; the client gets the first that is for the host it names, else the first of all.',
-});
-
-const listenEntry = z
-  .union([
-    z.string(),
-    z.strictObject({
-      address: text('an address', 'As in the short form.'),
-      tls: tls.optional(),
-      redirect: z
-        .literal('https')
-        .meta({ title: 'https', description: 'Answer nothing but the way to the same address on https.' })
-        .optional(),
-    }),
-  ])
-  .meta({ title: 'an address such as 127.0.0.1:9091, https://0.0.0.0:443 or unix:/run/lintel.sock' });
 
 const headerSource = z
   .union([
@@ -340,17 +315,7 @@ export const configuration = z
       .record(z.string(), endpoint)
       .meta({ title: 'a map of endpoints', description: 'Own check endpoints; they replace the default ones.' })
       .optional(),
-    grpc: z
-      .union([
-        z.string(),
-        z.literal(false),
-        z.strictObject({ address: text('an address', 'As in the short form.'), tls: tls.optional() }),
-      ])
-      .meta({
-        title: 'an address such as 127.0.0.1:9092, or off',
-        description: "Listener of Envoy's gRPC ext_authz; off unless given.",
-      })
-      .optional(),
+    grpc: grpc.optional(),
     metrics: z
       .union([z.string(), z.literal(false)])
       .meta({ title: 'an address or off', description: 'Listener of /healthz, /readyz and /metrics, such as :9300.' })
@@ -403,6 +368,4 @@ export type RawUpstream = z.infer<typeof upstream>;
 export type RawHeaders = z.infer<typeof headers>;
 export type RawQuery = z.infer<typeof queryCondition>;
 export type RawEndpoint = z.infer<typeof endpoint>;
-export type RawPair = z.infer<typeof pair>;
-export type RawTls = z.infer<typeof tls>;
 export type RawDomain = z.infer<typeof domain>;
