@@ -25,7 +25,7 @@ import { formatIp } from './core/text/ip.ts';
 import { byToken } from './identify-token.ts';
 
 export interface IdentifyPorts {
-  readonly store: SessionStore;
+  readonly store: Pick<SessionStore, 'find' | 'touch' | 'revoke' | 'findToken' | 'touchToken'>;
   readonly users: UserSource;
   readonly verifier: PasswordVerifier;
   /** The same verifier behind a short-lived cache. */

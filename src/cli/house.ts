@@ -4,14 +4,16 @@ import { isLintelCookie } from '../core/cookie-names.ts';
 import { isDoorReading, JWKS_PATH, OUTPOST_DOOR } from '../core/door-path.ts';
 import { type Endpoint, OUTPOST_ENDPOINTS } from '../core/endpoint.ts';
 import { type Fault, fault } from '../core/fault.ts';
-import { describePeer, type TrustedPeer } from '../core/peer.ts';
+import { describePeer, type TrustedPeer, trustPeer } from '../core/peer.ts';
 import { type AppPlace, compilePolicy, type Policy, placeOf } from '../core/policy/compile.ts';
-import type { Clock, UserSource } from '../core/ports.ts';
+import type { Clock, MaybePromise, UserSource } from '../core/ports.ts';
 import { ownedFolds } from '../core/profile/owned-names.ts';
 import type { TellFacts } from '../core/profile/tell.ts';
 import { err } from '../core/result.ts';
 import { doorOf } from '../core/sign-in-address.ts';
-import { effectivePort, isSecure, known, quoteAddress, type Target, targetUrl } from '../core/target.ts';
+import type { Subject } from '../core/subject.ts';
+import { effectivePort, isSecure, known, quote, quoteAddress, type Target, targetUrl } from '../core/target.ts';
+import { first, type HeaderList } from '../core/text/header-list.ts';
 import { formatIp } from '../core/text/ip.ts';
 import type { Wire } from '../core/wire.ts';
 import { clientOf, directStrategies, readDirect, writeDirect } from '../dialects/direct.ts';
@@ -23,9 +25,11 @@ import { VERSION } from '../ops/version.ts';
 import type { PortalSite } from '../portal/deps.ts';
 import type { Door } from '../portal/door.ts';
 import type { Portal } from '../portal/portal.ts';
-import type { Forwarder } from '../proxy/forward.ts';
+import type { Forwarder, TunnelCall } from '../proxy/forward.ts';
+import type { Upgrade } from '../server/client.ts';
 import type { House, MountedEndpoint, PortalMount, ProxyCall } from '../server/dispatch.ts';
 import { send } from '../server/wire.ts';
+import { mayUpgrade, watchTunnel } from './tunnel-watch.ts';
 
 /** What outlives a reload. */
 export interface Rooms {
@@ -33,6 +37,8 @@ export interface Rooms {
   readonly portal: () => Promise<Portal>;
   readonly door: () => Promise<Door>;
   readonly forwarder: () => Promise<Forwarder>;
+  /** The one in force: what stays open is judged by it. */
+  readonly house: () => House;
   readonly clock: Clock;
 }
 
@@ -170,7 +176,9 @@ async function proxy(
   strategies: ReturnType<typeof directStrategies>,
   call: ProxyCall,
 ): Promise<void> {
-  const { wire, peer, req, res } = call;
+  const { wire, peer, req, res, upgrade } = call;
+  // A page is nothing that somebody who asks for a tunnel can show, and a redirect nothing they can follow.
+  const asker = upgrade === undefined ? wire : { ...wire, headers: PROGRAM };
   const started = gate.clock.monotonic();
   const judged = await judgeDirect(gate, strategies, wire, peer);
   witness(gate, judged, 'direct', wire, started);
@@ -178,12 +186,18 @@ async function proxy(
   if (decision.kind !== 'allow') {
     if (!req.complete) res.shouldKeepAlive = false;
     const navigates =
-      doorOf(candidates?.place?.app.app) === OUTPOST_DOOR ? !isProgram(wire.headers) : isBrowser(wire.headers);
-    send(res, writeDirect(decision, wire, judged.location, navigates));
+      doorOf(candidates?.place?.app.app) === OUTPOST_DOOR ? !isProgram(asker.headers) : isBrowser(asker.headers);
+    send(res, writeDirect(decision, asker, judged.location, navigates));
     return;
   }
   if (target?.path.readings.some(isDoorReading)) {
-    send(res, errorReply(wire, 'NOT-FOUND')); // another spelling of a path that is Lintel's, never the app's
+    send(res, errorReply(asker, 'NOT-FOUND')); // another spelling of a path that is Lintel's, never the app's
+    return;
+  }
+  if (upgrade !== undefined && !mayUpgrade(judged, wire)) {
+    const origin = fault('ORIGIN-NOT-ALLOWED', `Origin ${quote(first(wire.headers, 'origin') ?? '')}`);
+    gate.audit.record({ kind: 'fault', fault: origin, where: 'upgrade', peer: describePeer(wire.peer) });
+    send(res, errorReply(asker, origin.id));
     return;
   }
   const app = candidates?.place?.app.app;
@@ -191,25 +205,50 @@ async function proxy(
   const forwarder = await rooms.forwarder();
   const onFault = (problem: Fault): void => {
     gate.audit.record({ kind: 'fault', fault: problem, where: `app ${app.name}`, peer: describePeer(wire.peer) });
-    if (!res.headersSent) send(res, errorReply(wire, problem.id));
+    if (!res.headersSent) send(res, errorReply(asker, problem.id));
   };
   const backend = judged.subject.kind === 'user' ? judged.subject.routing?.backend : undefined;
   const upstream = backend === undefined ? app.upstream : forwarder.upstreamAt(backend, app.upstream);
   if (upstream === undefined)
     onFault(fault('ROUTING-REFUSED', `backend ${quoteAddress(backend ?? '')} cannot be used`));
-  else forwarder.forward({ req, res, wire, upstream, ...assertions(target, judged), onFault });
+  else {
+    const tunnel = upgrade && { tunnel: tunnelOf(gate, rooms, strategies, upgrade, judged.subject, wire) };
+    forwarder.forward({ req, res, wire, upstream, ...assertions(target, judged), ...tunnel, onFault });
+  }
 }
 
-async function judgeDirect(
+/** Judged again by the house in force, and by what that says of the peer. */
+function tunnelOf(
+  gate: GatePorts,
+  rooms: Rooms,
+  strategies: ReturnType<typeof directStrategies>,
+  upgrade: Upgrade,
+  subject: Subject,
+  wire: Wire,
+): TunnelCall {
+  const watch = watchTunnel({
+    subject,
+    gate,
+    judge(ports) {
+      const { policy, proxies } = rooms.house();
+      return judgeDirect({ ...gate, ...ports, policy: () => policy }, strategies, wire, trustPeer(wire.peer, proxies));
+    },
+    accepts: (judged) => judged.candidates?.place?.app.app.upstream !== undefined && mayUpgrade(judged, wire),
+  });
+  return { upgrade, watch };
+}
+
+function judgeDirect(
   gate: GatePorts,
   strategies: ReturnType<typeof directStrategies>,
   wire: Wire,
   peer: TrustedPeer | undefined,
-): Promise<Judged> {
+): MaybePromise<Judged> {
   const target = readDirect(wire, peer);
   return target.ok ? judge(gate, target.value, strategies, wire, DIRECT) : faulty(target.error);
 }
 
+const PROGRAM: HeaderList = ['Accept', 'application/json'];
 const DIRECT = {
   override: undefined,
   hasDefaultPortal: true,

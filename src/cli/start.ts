@@ -19,6 +19,7 @@ import { startSweeper } from '../stores/sweep.ts';
 import { openStore } from '../stores/table.ts';
 import { type BuiltHouse, buildHouse, proxyGuards, type Rooms } from './house.ts';
 import { type Listeners, openListeners } from './listeners.ts';
+import { Grounds } from './tunnel-watch.ts';
 
 /** A running Lintel. */
 export interface Running {
@@ -67,11 +68,14 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   let current = settings;
   let house: BuiltHouse;
   let forwarder: Forwarder | undefined;
+  const grounds = new Grounds(store);
+  users.onChange(() => grounds.changed());
   const jwks = () => signer.jwks(clock.now());
   const portalDeps = { ...gate, times: () => current.session, policy: () => house.policy, jwks };
   const rooms: Rooms = {
     gate,
     clock,
+    house: () => house,
     portal: lazy(async () => (await import('../portal/portal.ts')).createPortal(portalDeps)),
     door: lazy(async () => (await import('../portal/door.ts')).createDoor(portalDeps)),
     forwarder: lazy(async () => {
@@ -81,7 +85,8 @@ export async function start(settings: Settings, options: StartOptions): Promise<
       const answer = settings.upstreamTimeoutMs;
       // Event streams are silent for minutes: only an answer that has not begun is late after `upstream_timeout`.
       const timeouts = { responseHead: answer, stall: Math.max(answer, STREAM_SILENCE_MS) };
-      forwarder = createForwarder({ ...proxyGuards(current, users), onRefusedCookie: refused, timeouts });
+      const changes = () => grounds.version;
+      forwarder = createForwarder({ ...proxyGuards(current, users), onRefusedCookie: refused, timeouts, changes });
       return forwarder;
     }),
   };
@@ -94,6 +99,7 @@ export async function start(settings: Settings, options: StartOptions): Promise<
     log.write('warn', 'expired sessions could not be swept', { detail: String(error) });
   });
   const closeAll = async () => {
+    forwarder?.closeTunnels();
     await listeners?.close(GRACE_MS);
     forwarder?.close();
     await sweeper.close();
@@ -123,6 +129,7 @@ export async function start(settings: Settings, options: StartOptions): Promise<
         house = buildHouse(next, rooms);
         current = next;
         forwarder?.guard(proxyGuards(next, users));
+        grounds.changed();
         await opened.renew(next);
         return ignored;
       },

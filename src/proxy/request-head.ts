@@ -2,6 +2,7 @@ import { type Fault, fault } from '../core/fault.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { quote } from '../core/target.ts';
 import { withoutCookies } from '../core/text/cookie.ts';
+import { tunnelProtocols } from '../core/text/upgrade.ts';
 import type { Wire } from '../core/wire.ts';
 import { connectionOptions, type HeaderNames, nominated } from './hop-by-hop.ts';
 
@@ -203,23 +204,15 @@ function unfitForUpgrade(source: HeadSource, found: Found): Fault | undefined {
 }
 
 /** Protocols asked for, in lower case; none without `Connection: upgrade` (RFC 9110 §7.8). */
-function wanted(found: Pick<Found, 'connection' | 'upgrade'>): string[] {
+function wanted(found: Found): string[] {
   if (found.upgrade === undefined || found.connection === undefined) return [];
   return connectionOptions(found.connection).includes('upgrade') ? connectionOptions(found.upgrade) : [];
 }
 
-/** Protocols that may be tunnelled: HTTP itself would be requests that nobody judges (h2c smuggling), TLS a detour to it. */
-function offered(found: Pick<Found, 'connection' | 'upgrade'>): string | undefined {
-  const protocols = wanted(found).filter((p) => PROTOCOL.test(p) && !HIDES_REQUESTS.test(p));
+/** What of it may be tunnelled. */
+function offered(found: Found): string | undefined {
+  const protocols = tunnelProtocols(wanted(found).join(','));
   return protocols.length === 0 ? undefined : protocols.join(', ');
-}
-
-const PROTOCOL = /^[!#$%&'*+.^_`|~0-9a-z-]+(?:\/[!#$%&'*+.^_`|~0-9a-z-]+)?$/;
-const HIDES_REQUESTS = /^(?:h2c?|h3|http|tls)(?:$|[/.-])/;
-
-/** True when a request offers a protocol that may be tunnelled. */
-export function asksForTunnel(connection: string, upgrade: string): boolean {
-  return offered({ connection, upgrade }) !== undefined;
 }
 
 function asserts(a: Asserted): string {

@@ -50,7 +50,11 @@ export interface ArrivedRequest extends ClientRequest {
 }
 
 /** Answers the requests of a listener. */
-export type Handler = (req: ArrivedRequest, res: ClientResponse) => void;
+export interface Handler {
+  (req: ArrivedRequest, res: ClientResponse, upgrade?: Upgrade): void;
+  /** May this request, which asks to, leave HTTP? If not it is one like any other. Absent: none may. */
+  readonly mayUpgrade?: (req: ArrivedRequest) => boolean;
+}
 
 /** A client that asked to leave HTTP (RFC 9110 §7.8). Nothing after its request is read as a request. */
 export interface Upgrade {

@@ -11,7 +11,7 @@ import type { Ip } from '../core/text/ip.ts';
 import { parsePath } from '../core/text/path.ts';
 import type { Reply, Wire } from '../core/wire.ts';
 import { readBody } from './body.ts';
-import type { ArrivedRequest, ClientRequest, ClientResponse, Handler } from './client.ts';
+import type { ArrivedRequest, ClientRequest, ClientResponse, Handler, Upgrade } from './client.ts';
 import { type Admitted, admit, send } from './wire.ts';
 
 /** All faces for one configuration; a reload swaps the whole value. */
@@ -72,6 +72,8 @@ export interface ProxyCall {
   readonly res: ClientResponse;
   readonly wire: Wire;
   readonly peer: TrustedPeer | undefined;
+  /** Given when the client asks to leave HTTP. */
+  readonly upgrade: Upgrade | undefined;
 }
 
 const BODY_LIMIT = 64 * 1024;
@@ -82,7 +84,7 @@ const BODY_LIMIT = 64 * 1024;
  */
 export function dispatcher(house: () => House, audit: AuditSink, face: Face = route): Handler {
   const condemned = new WeakSet<object>();
-  return (req, res) => {
+  const handler: Handler = (req, res, upgrade) => {
     // Pipelined behind a malformed request and parsed before that was refused: it may be part of it. (The streams of
     // HTTP/2 are framed apart and have a `socket` of their own each.)
     if (condemned.has(req.socket)) return;
@@ -96,19 +98,34 @@ export function dispatcher(house: () => House, audit: AuditSink, face: Face = ro
       const current = house();
       const admitted = admit(req, current.proxies);
       if (!admitted.ok) condemned.add(req.socket);
-      const reply = admitted.ok ? face(current, admitted.value, req, res) : refuse(current, admitted.error, req, audit);
+      const reply = admitted.ok
+        ? face(current, admitted.value, req, res, upgrade)
+        : refuse(current, admitted.error, req, audit);
       if (reply instanceof Promise) reply.then(answer).catch((error: unknown) => crash(res, req, error, audit));
       else answer(reply);
     } catch (error) {
       crash(res, req, error, audit);
     }
   };
+  return face === route ? Object.assign(handler, { mayUpgrade: upgradeChooser(house) }) : handler;
 }
 
 /** Answers an admitted request. undefined: it has answered by itself. */
-type Face = (house: House, a: Admitted, req: ArrivedRequest, res: ClientResponse) => MaybePromise<Reply | undefined>;
+type Face = (
+  house: House,
+  a: Admitted,
+  req: ArrivedRequest,
+  res: ClientResponse,
+  upgrade: Upgrade | undefined,
+) => MaybePromise<Reply | undefined>;
 
-function route(house: House, a: Admitted, req: ArrivedRequest, res: ClientResponse): MaybePromise<Reply | undefined> {
+function route(
+  house: House,
+  a: Admitted,
+  req: ArrivedRequest,
+  res: ClientResponse,
+  upgrade: Upgrade | undefined,
+): MaybePromise<Reply | undefined> {
   const { wire, authority, trusted } = a;
   const { host } = authority;
   const { path, query } = split(wire.target);
@@ -118,7 +135,7 @@ function route(house: House, a: Admitted, req: ArrivedRequest, res: ClientRespon
   const own = place === undefined ? undefined : doorPath(path, query);
   if (place?.app.app.upstream !== undefined) {
     return own === undefined
-      ? house.proxy({ req, res, wire, peer: trusted }).then(nothing)
+      ? house.proxy({ req, res, wire, peer: trusted, upgrade }).then(nothing)
       : door(house, a, place, own, query);
   }
   const endpoint = house.endpoints.find((e) => isAt(e, path));
@@ -143,6 +160,22 @@ function placeFor(house: House, portal: PortalMount | undefined, a: Admitted): A
   const { host, port } = a.authority;
   const place = appFor(house.policy, schemeOf(a.wire, a.trusted), host, port);
   return portal === undefined || place?.app.app.domain !== undefined ? place : undefined;
+}
+
+/**
+ * Whether a request that asks to leave HTTP is for an app that Lintel proxies. Everywhere else it is a request like any
+ * other: check endpoints get the headers of other people's requests, theirs to upgrade included.
+ */
+function upgradeChooser(house: () => House): (req: ArrivedRequest) => boolean {
+  return (req) => {
+    const current = house();
+    const admitted = admit(req, current.proxies);
+    if (!admitted.ok) return false;
+    const { wire, authority } = admitted.value;
+    const place = placeFor(current, current.portals.get(authority.host), admitted.value);
+    const { path, query } = split(wire.target);
+    return place?.app.app.upstream !== undefined && doorPath(path, query) === undefined;
+  };
 }
 
 function nothing(): undefined {

@@ -7,6 +7,7 @@ import { FAULTS, type FaultId } from '../core/fault.ts';
 import type { PairChoice } from './certificates.ts';
 import type { ArrivedRequest, ClientResponse, Handler } from './client.ts';
 import type { Sessions } from './http2.ts';
+import { allowUpgrades } from './upgrade.ts';
 import { acceptedOnUnixSocket } from './wire.ts';
 
 export type Address =
@@ -52,6 +53,7 @@ export async function listen(
   const { server, sessions, renew } = pairs === undefined ? plainServer() : await secureServer(pairs, refused);
   if (address.kind === 'unix') server.on('connection', acceptedOnUnixSocket);
   server.on('request', handler);
+  allowUpgrades(server, handler);
   server.on('checkContinue', handler); // whoever reads the body says 100; an answer without it needs none
   server.on('checkExpectation', (req: ArrivedRequest, res: ClientResponse) => {
     refused('EXPECT-UNKNOWN', 'Expect', peerText(req.socket));

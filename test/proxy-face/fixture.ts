@@ -1,11 +1,14 @@
 /** Real sockets on both sides of a forwarder: raw backends that lie, raw clients that say what no library would. */
 import assert from 'node:assert/strict';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcp, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type UpstreamAddress, upstreamOf } from '../../src/core/app.ts';
 import { type Fault, faultStatus } from '../../src/core/fault.ts';
 import { createForwarder, type ForwardCall, type ForwarderOptions, type ProxyGuards } from '../../src/proxy/forward.ts';
+import type { TunnelWatch } from '../../src/proxy/tunnel.ts';
+import type { ArrivedRequest, ClientResponse, Handler, Upgrade } from '../../src/server/client.ts';
+import { allowUpgrades } from '../../src/server/upgrade.ts';
 
 export interface Scope {
   after(fn: () => unknown): void;
@@ -89,6 +92,8 @@ export interface Face {
   readonly refusedCookies: string[];
   /** Connections to apps that are open now. */
   readonly connections: number;
+  readonly tunnels: number;
+  closeTunnels(): void;
   guard(guards: ProxyGuards): void;
 }
 
@@ -100,6 +105,9 @@ export interface FaceOptions {
   readonly clientTimeout?: number;
   /** Milliseconds between the arrival of a request and the decision. */
   readonly judgeMs?: number;
+  /** Of every tunnel; default: it may stay. */
+  readonly watch?: TunnelWatch;
+  readonly changes?: () => number;
 }
 
 /** A forwarder behind node:http, set up as the product sets it up. */
@@ -110,16 +118,20 @@ export async function startFace(scope: Scope, upstreamPort: number, options: Fac
     ownedFolds: OWNED,
     isOurCookie: (name) => name === '__Host-lintel' || name === 'lintel',
     onRefusedCookie: (name) => refusedCookies.push(name),
+    changes: options.changes ?? (() => 0),
     timeouts: options.timeouts ?? {},
     limits: options.limits ?? {},
   });
   const upstream = upstreamTo(upstreamPort);
-  const handler = (req: IncomingMessage, res: ServerResponse) => {
-    if (options.judgeMs === undefined) forward(req, res);
-    else setTimeout(() => forward(req, res), options.judgeMs);
+  const serve: Handler = (req, res, upgrade) => {
+    if (options.judgeMs === undefined) forward(req, res, upgrade);
+    else setTimeout(() => forward(req, res, upgrade), options.judgeMs);
   };
-  const forward = (req: IncomingMessage, res: ServerResponse) =>
+  const handler = Object.assign(serve, { mayUpgrade: () => true });
+  const watch = options.watch ?? { holds: () => true, isDue: () => false, active: () => {} };
+  const forward = (req: ArrivedRequest, res: ClientResponse, upgrade?: Upgrade) =>
     forwarder.forward({
+      ...(upgrade && { tunnel: { upgrade, watch } }),
       req,
       res,
       wire: {
@@ -149,6 +161,7 @@ export async function startFace(scope: Scope, upstreamPort: number, options: Fac
   server.timeout = options.clientTimeout ?? 0;
   server.maxHeadersCount = 0;
   server.on('checkContinue', handler);
+  allowUpgrades(server, handler);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   scope.after(() => {
     server.closeAllConnections();
@@ -163,6 +176,10 @@ export async function startFace(scope: Scope, upstreamPort: number, options: Fac
     get connections() {
       return forwarder.connections;
     },
+    get tunnels() {
+      return forwarder.tunnels;
+    },
+    closeTunnels: () => forwarder.closeTunnels(),
   };
 }
 

@@ -1,0 +1,155 @@
+import type { AppToken } from '../core/app-token.ts';
+import { type MaybePromise, type PasswordVerifier, type UserSource, whenReady } from '../core/ports.ts';
+import { err, ok } from '../core/result.ts';
+import { isTouchDue, type Session } from '../core/session.ts';
+import type { Subject, User } from '../core/subject.ts';
+import { single } from '../core/text/header-list.ts';
+import type { Wire } from '../core/wire.ts';
+import type { GatePorts, Judged } from '../gate.ts';
+import type { TunnelWatch } from '../proxy/tunnel.ts';
+
+/**
+ * May the page that asked open a connection that stays open? A browser sends cookies along whoever asks, and does not
+ * keep an answer from the asking page where it is a WebSocket (CWE-1385): so where a cookie says who it is, the page must be the
+ * app's own or one that the app names. `null` is any sandbox; a program has no origin, and no cookie either.
+ */
+export function mayUpgrade(judged: Judged, wire: Wire): boolean {
+  const { subject, candidates } = judged;
+  if (subject.kind !== 'user' || subject.via !== 'session') return true;
+  const place = candidates?.place;
+  const origin = single(wire.headers, 'origin');
+  if (place === undefined || origin.kind !== 'one') return false;
+  return origin.value === place.origin || place.app.app.origins.includes(origin.value);
+}
+
+export interface Claim {
+  /** Of the decision that opened the tunnel. */
+  readonly subject: Subject;
+  readonly gate: GatePorts;
+  /** Judges the opening request again by what is in force now, with these in place of the usual ports. */
+  judge(ports: Pick<GatePorts, 'store' | 'verifier' | 'basic'>): MaybePromise<Judged>;
+  /** Is what was judged still good for a tunnel? */
+  accepts(judged: Judged): boolean;
+}
+
+/** Keeps a tunnel open as long as its request would be let through again, as the same person with the same groups. */
+export function watchTunnel({ subject, gate, judge, accepts }: Claim): TunnelWatch {
+  const seen = new Observation(gate.store);
+  const verifier = subject.kind === 'user' ? remembering(subject.user, gate.users) : gate.verifier;
+  const ports = { store: seen, verifier, basic: verifier };
+  return {
+    holds() {
+      seen.forget();
+      return whenReady(judge(ports), (now) => {
+        if (now.subject.kind !== 'user') seen.forget();
+        const isAllowed = now.decision.kind === 'allow' && accepts(now);
+        return isAllowed && isSame(subject, now.subject);
+      });
+    },
+    isDue: () => gate.clock.now() >= seen.endsAt,
+    active: () => seen.keepAlive(gate),
+  };
+}
+
+/** What the app was told of somebody when the tunnel opened must still be true, as far as rights hang on it. */
+function isSame(before: Subject, now: Subject): boolean {
+  if (before.kind !== 'user' || now.kind !== 'user') return before.kind === now.kind;
+  const groups = (user: User) => user.groups.join('\n');
+  return before.user.name === now.user.name && before.via === now.via && groups(before.user) === groups(now.user);
+}
+
+/** A password was checked when the tunnel opened. Again it holds while the account is there with the same credentials. */
+function remembering(user: User, users: UserSource): PasswordVerifier {
+  return {
+    async verify() {
+      const now = await users.lookup(user.name);
+      return now?.epoch === user.epoch ? ok(now) : err({ kind: 'refused' });
+    },
+  };
+}
+
+/** A store that remembers which session or app password a judgement rests on, and keeps neither alive by looking. */
+class Observation {
+  readonly #store: GatePorts['store'];
+  #session: Session | undefined;
+  #token: AppToken | undefined;
+
+  constructor(store: GatePorts['store']) {
+    this.#store = store;
+  }
+
+  forget(): void {
+    this.#session = undefined;
+    this.#token = undefined;
+  }
+
+  find(key: Parameters<GatePorts['store']['find']>[0]): ReturnType<GatePorts['store']['find']> {
+    return whenReady(this.#store.find(key), (found) => {
+      this.#session = found?.session;
+      return found;
+    });
+  }
+
+  findToken(key: Parameters<GatePorts['store']['findToken']>[0]): ReturnType<GatePorts['store']['findToken']> {
+    return whenReady(this.#store.findToken(key), (found) => {
+      this.#token = found;
+      return found;
+    });
+  }
+
+  revoke(filter: Parameters<GatePorts['store']['revoke']>[0]): ReturnType<GatePorts['store']['revoke']> {
+    return this.#store.revoke(filter);
+  }
+
+  touch(): void {}
+
+  touchToken(): void {}
+
+  /** What the client sends is activity of the session. Throttled as everywhere, and never waited for. */
+  keepAlive(gate: GatePorts): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    const now = gate.clock.now();
+    if (!isTouchDue(session, now)) return;
+    this.#session = { ...session, lastSeenAt: now };
+    const failed = (error: unknown) => gate.audit.record({ kind: 'touch-failed', error: String(error) });
+    try {
+      Promise.resolve(this.#store.touch(session.id, now)).catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** Milliseconds since the epoch; what has no end never ends by time alone. */
+  get endsAt(): number {
+    const idle = this.#session?.idleMs;
+    return Math.min(
+      this.#session?.expiresAt ?? Number.POSITIVE_INFINITY,
+      idle === undefined ? Number.POSITIVE_INFINITY : (this.#session?.lastSeenAt ?? 0) + idle,
+      this.#token?.expiresAt ?? Number.POSITIVE_INFINITY,
+    );
+  }
+}
+
+/** Counts what decisions rest on: a number that differs when the store, or anything told to `changed`, did. */
+export class Grounds {
+  readonly #store: { changes(): number };
+  #seen = Number.NaN;
+  #version = 0;
+
+  constructor(store: { changes(): number }) {
+    this.#store = store;
+  }
+
+  /** Policy or accounts are others. */
+  changed(): void {
+    this.#version++;
+  }
+
+  get version(): number {
+    const changes = this.#store.changes();
+    if (changes !== this.#seen) this.#version++;
+    this.#seen = changes;
+    return this.#version;
+  }
+}
