@@ -1,0 +1,225 @@
+/** WebSockets through a real `lintel serve`: who may open one, and everything that ends it within a second. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { LINTEL, usersFile } from '../black-box/lintel.ts';
+import { ask } from '../black-box/raw.ts';
+import { signIn } from '../black-box/sessions.ts';
+import { type EchoBackend, openWebSocket, startEcho, type WebSocketClient } from '../black-box/websocket.ts';
+import { openScope } from '../parts.ts';
+import { sleep } from './load.ts';
+import { base, configure, type Live, live, PORTAL, USERS } from './server.ts';
+
+const HOST = 'chat.example.test';
+const ORIGIN = `https://${HOST}`;
+const OTHER = 'https://dash.example.org';
+const EDGE = [`Host: ${HOST}`, 'X-Forwarded-Proto: https', 'X-Forwarded-For: 198.51.100.7'];
+const RULES = '[{paths: [/public], allow: everyone}, {allow: ["user:alice", "group:staff"]}]';
+
+const apps = (port: number, rules = RULES) => `
+apps:
+  chat:
+    url: ${ORIGIN}
+    upstream: http://127.0.0.1:${port}
+    origins: [${OTHER}]
+    access: ${rules}
+`;
+
+interface Place {
+  readonly at: Live;
+  readonly echo: EchoBackend;
+}
+
+async function cookieOf(at: Live, name: keyof typeof USERS): Promise<string> {
+  const { password } = USERS[name] ?? { password: '' };
+  return `Cookie: gate=${(await signIn(at, PORTAL, name, password)).get('gate')}`;
+}
+
+/** Fails unless it is open and echoes. */
+async function opened({ at }: Place, ...lines: string[]): Promise<WebSocketClient> {
+  const client = await openWebSocket(at, { headers: [...EDGE, ...lines] });
+  assert.equal(client.status, 101, client.head + client.body);
+  assert.ok(await client.echo('hello'));
+  return client;
+}
+
+async function lintel(at: Live, ...args: string[]): Promise<void> {
+  const child = spawn(LINTEL, [...args, '--config', at.config], { env: { ...process.env, ...at.env } });
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  assert.equal(code, 0, args.join(' '));
+}
+
+async function closesSoon(client: WebSocketClient, what: string): Promise<void> {
+  const took = await client.closed(3000);
+  assert.ok(took < 1000, `${what}: closed after ${took} ms`);
+}
+
+/** Waits for the server to say so: from there the second counts. */
+async function logged(at: Live, message: string, from: number): Promise<void> {
+  for (let i = 0; !at.log(from).some((l) => l.message === message); i++, await sleep(20)) assert.ok(i < 250, message);
+}
+
+for (const storage of ['sqlite:DIR/lintel.db', 'memory']) {
+  describe(`WebSockets, storage: ${storage}`, { concurrency: false }, () => {
+    const scope = openScope();
+    let place: Place;
+    before(async () => {
+      const echo = await startEcho();
+      place = { echo, at: await live(scope, { config: base(storage) + apps(echo.port) }) };
+    });
+    after(async () => {
+      place.echo.close();
+      await scope.close();
+    });
+
+    test('who may open one', async () => {
+      const { at, echo } = place;
+      const cookie = await cookieOf(at, 'alice');
+      const refused = async (id: string, status: number, ...lines: string[]) => {
+        const client = await openWebSocket(at, { headers: [...EDGE, ...lines] });
+        assert.equal(client.status, status, `${lines} ${client.head}`);
+        assert.match(client.head, new RegExp(`X-Lintel-Error: ${id}`));
+        assert.match(client.head, /Content-Type: application\/json/);
+        await client.closed();
+      };
+      const before = echo.heads.length;
+      await refused('SIGN-IN-NEEDED', 401, `Origin: ${ORIGIN}`, 'Accept: */*');
+      await refused('SIGN-IN-NEEDED', 401, `Origin: ${ORIGIN}`, 'Accept: text/html');
+      await refused('ORIGIN-NOT-ALLOWED', 403, cookie);
+      for (const origin of [
+        'null',
+        '',
+        `http://${HOST}`,
+        `${ORIGIN}:8443`,
+        `${ORIGIN}.evil.test`,
+        `${ORIGIN}/`,
+        'https://evil.test',
+        'https://CHAT.example.test',
+        `${OTHER}:444`,
+      ]) {
+        await refused('ORIGIN-NOT-ALLOWED', 403, cookie, `Origin: ${origin}`);
+      }
+      await refused('ORIGIN-NOT-ALLOWED', 403, cookie, `Origin: ${ORIGIN}`, `Origin: ${ORIGIN}`);
+      assert.equal(echo.heads.length, before, 'the app heard nothing');
+      for (const origin of [ORIGIN, OTHER]) (await opened(place, cookie, `Origin: ${origin}`)).socket.destroy();
+      const head = echo.heads.at(-1) ?? '';
+      assert.match(head, /^Remote-User: alice\r$/m);
+      assert.ok(!head.includes('gate='));
+      const basic = `Authorization: Basic ${Buffer.from('bob:builder-secret').toString('base64')}`;
+      (await opened(place, basic, 'Origin: null')).socket.destroy();
+      const anybody = await openWebSocket(at, { target: '/public', headers: EDGE });
+      assert.equal(anybody.status, 101);
+      anybody.socket.destroy();
+      // Her cookie would make the open path hers: an open path does not open her to other pages.
+      const hers = await openWebSocket(at, {
+        target: '/public',
+        headers: [...EDGE, cookie, 'Origin: https://evil.test'],
+      });
+      assert.equal(hers.status, 403);
+    });
+
+    test('a session that is revoked or signed out ends its own and no other', async () => {
+      const { at } = place;
+      const bobs = await opened(place, await cookieOf(at, 'bob'), `Origin: ${ORIGIN}`);
+      const first = await opened(place, await cookieOf(at, 'alice'), `Origin: ${ORIGIN}`);
+      const second = await opened(place, await cookieOf(at, 'alice'), `Origin: ${ORIGIN}`);
+      await lintel(at, 'sessions', 'revoke', '--user', 'alice');
+      await Promise.all([first, second].map((c) => closesSoon(c, 'revoked by another process')));
+      const cookies = await signIn(at, PORTAL, 'alice', 'wonderland-7');
+      const all = [...cookies].map(([n, v]) => `${n}=${v}`).join('; ');
+      const third = await opened(place, `Cookie: ${all}`, `Origin: ${ORIGIN}`);
+      const portal = new URL(PORTAL).host;
+      const out = await ask(at, {
+        method: 'POST',
+        target: '/api/logout',
+        headers: [
+          `Host: ${portal}`,
+          'X-Forwarded-Proto: https',
+          `Origin: ${PORTAL}`,
+          `Cookie: ${all}`,
+          'Content-Type: application/json',
+          'Content-Length: 2',
+        ],
+        body: '{}',
+      });
+      assert.equal(out.status, 200, out.body);
+      await closesSoon(third, 'signed out');
+      assert.ok(await bobs.echo('still here'));
+      bobs.socket.destroy();
+    });
+
+    test('accounts and rules that change end those that are no longer right, and no others', async () => {
+      const { at, echo } = place;
+      const hers = await opened(place, await cookieOf(at, 'alice'), `Origin: ${ORIGIN}`);
+      const his = await opened(place, await cookieOf(at, 'bob'), `Origin: ${ORIGIN}`);
+      const basic = await opened(place, `Authorization: Basic ${Buffer.from('bob:builder-secret').toString('base64')}`);
+      const anybody = await openWebSocket(at, { target: '/public', headers: EDGE });
+      const { alice, bob } = USERS;
+      assert.ok(alice && bob);
+      const write = (accounts: typeof USERS) => writeFileSync(at.users, usersFile(accounts));
+      write({ alice: { ...alice, displayname: 'Alice A.' }, bob });
+      await sleep(1500);
+      for (const client of [hers, his, basic]) assert.ok(await client.echo('a new name changes nothing'));
+      write({ alice: { ...alice, password: 'another one' }, bob: { ...bob, groups: ['staff', 'guests'] } });
+      // The watch on the file takes a moment of its own.
+      await Promise.all([hers.closed(), his.closed(), basic.closed()]);
+      write({ alice, bob });
+      await sleep(1000);
+      assert.ok(await anybody.echo('nobody in particular'));
+      const leaver = await opened(place, await cookieOf(at, 'bob'), `Origin: ${ORIGIN}`);
+      write({ alice, bob: { ...bob, disabled: true } });
+      await leaver.closed();
+      write({ alice, bob });
+      await sleep(1000);
+      const again = await opened(place, await cookieOf(at, 'bob'), `Origin: ${ORIGIN}`);
+      const admins = await opened(place, await cookieOf(at, 'alice'), `Origin: ${ORIGIN}`);
+      let from = at.log().length;
+      configure(at, base(storage) + apps(echo.port, '[{paths: [/public], allow: everyone}, {allow: [user:alice]}]'));
+      await logged(at, 'configuration taken up', from);
+      await closesSoon(again, 'a rule that no longer lets him in');
+      assert.ok(await admins.echo('she may'));
+      from = at.log().length;
+      configure(at, base(storage) + apps(echo.port, '[{deny: everyone}]'));
+      await logged(at, 'configuration taken up', from);
+      await Promise.all([closesSoon(admins, 'nobody may'), closesSoon(anybody, 'nobody may')]);
+      from = at.log().length;
+      configure(at, base(storage) + apps(echo.port));
+      await logged(at, 'configuration taken up', from);
+    });
+
+    test('stopping the server ends them', async () => {
+      const { at } = place;
+      const open = await opened(place, await cookieOf(at, 'alice'), `Origin: ${ORIGIN}`);
+      const from = performance.now();
+      await at.stop();
+      assert.ok(performance.now() - from < 4000);
+      await open.closed();
+    });
+  });
+}
+
+test('an idle session ends its WebSocket; what the client says keeps it alive, what the app says does not', async (t) => {
+  const scope = openScope();
+  t.after(() => scope.close());
+  const echo = await startEcho();
+  t.after(() => echo.close());
+  const config = `${base('sqlite:DIR/lintel.db')}session: {idle: 2s, lifetime: 6s}\n${apps(echo.port)}`;
+  const place = { echo, at: await live(scope, { config }) };
+  const began = performance.now();
+  const silent = await opened(place, await cookieOf(place.at, 'bob'), `Origin: ${ORIGIN}`);
+  const talking = await opened(place, await cookieOf(place.at, 'alice'), `Origin: ${ORIGIN}`);
+  const timer = setInterval(() => talking.send('here'), 300);
+  t.after(() => clearInterval(timer));
+  const chatter = setInterval(() => {
+    for (const socket of echo.sockets) socket.write(Buffer.from([0x81, 0]));
+  }, 300);
+  t.after(() => clearInterval(chatter));
+  await silent.closed(4500);
+  const took = performance.now() - began;
+  assert.ok(took > 1800 && took < 4200, `${took} ms`);
+  await sleep(1500);
+  assert.equal(talking.isClosed, false, 'the talking one outlived its idle time');
+  await talking.closed(5000);
+  assert.ok(performance.now() - began > 5000, 'until the session was over in any case');
+});
