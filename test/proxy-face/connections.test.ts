@@ -175,23 +175,6 @@ test('connections are bounded', async (t) => {
   assert.equal(other.connections, 1);
 });
 
-test('a WebSocket where no tunnel can be is refused and the bytes after it are no request; other offers are ignored', async (t) => {
-  const backend = await startBackend(t, answering(OK));
-  const face = await startFace(t, backend.port);
-  const socket = openClient(t, face.port);
-  const key = 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==';
-  socket.send(
-    get('/ws', 'Connection: keep-alive, Upgrade', 'Upgrade: WebSocket', 'Sec-WebSocket-Version: 13', key) +
-      get('/admin'),
-  );
-  await socket.untilEnd();
-  assert.match(socket.received, /^HTTP\/1\.1 400 .*UPGRADE-UNSUPPORTED/s);
-  assert.equal(backend.connections.length, 0, 'neither the upgrade nor what came after it');
-  const h2c = openClient(t, face.port);
-  h2c.send(get('/', 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA'));
-  await h2c.until(/ 200 .*ok/s);
-});
-
 test('a long poll outlives the time-out of idle clients', async (t) => {
   const backend = await startBackend(t, async (c) => {
     await c.head();
