@@ -10,7 +10,8 @@ export const APP_HOST = 'wiki.localhost';
 const PORTAL_HOST = 'auth.localhost';
 const PASSWORD = 'correct horse battery staple';
 
-export async function proxiedSite(upstream: number) {
+/** `headers`: as in lintel.yml; `authentik` is twelve headers and a signed assertion. */
+export async function proxiedSite(upstream: number, headers = 'remote') {
   const port = await freePort();
   const dir = mkdtempSync(join(tmpdir(), 'lintel-bench-'));
   const config = {
@@ -23,6 +24,7 @@ export async function proxiedSite(upstream: number) {
       wiki: {
         url: `http://${APP_HOST}:${port}`,
         upstream: `http://127.0.0.1:${upstream}`,
+        headers,
         access: [{ allow: 'signed_in' }],
       },
     },
