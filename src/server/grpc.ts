@@ -41,9 +41,21 @@ const PREFIX = 5;
 /** A question comes in one piece; whoever stops in the middle must not hold a stream. */
 const WHOLE_WITHIN_MS = 10_000;
 
+/** A stranger who holds a connection and asks nothing is cut off; a proxy keeps its connections for the next question. */
+const STRANGER_IDLE_MS = 5_000;
+
+/**
+ * One connection carries the questions about everybody's requests, so what one client does to its own must not end it:
+ * each client that leaves early resets a stream here.
+ */
 const OPTIONS = {
-  settings: { enablePush: false, maxConcurrentStreams: 256, maxHeaderListSize: 16 * 1024 },
+  settings: { enablePush: false, maxConcurrentStreams: 1_000, maxHeaderListSize: 16 * 1024 },
+  streamResetBurst: 100_000,
+  streamResetRate: 10_000,
+  maxSessionRejectedStreams: 10_000, // asked before the proxy has read how many may be open
+  maxSessionMemory: 64, // MB
   maxSessionInvalidFrames: 100,
+  maxSettings: 16,
 } as const;
 
 /**
@@ -68,6 +80,9 @@ export async function listenGrpc(address: Address, face: GrpcFace, pairs?: PairC
     sessions.add(session);
     session.on('close', () => sessions.delete(session));
     session.on('error', () => session.destroy()); // not HTTP/2: the connection is over
+    session.setTimeout(STRANGER_IDLE_MS, () => {
+      if (peer === undefined || trustPeer(peer, face.proxies()) === undefined) session.destroy();
+    });
     if (peer === undefined) session.destroy();
     else session.on('stream', (stream, headers) => serve(stream, headers, peer, pairs !== undefined, face));
   });

@@ -10,7 +10,17 @@ import fc from 'fast-check';
 import { decodeCheck, encodeAnswer } from '../../src/server/grpc-codec.ts';
 import { parseMessage } from '../../src/server/protobuf.ts';
 import { eventually } from '../black-box/lintel.ts';
-import { type Called, checkRequest, field, framed, grpcClient, readResponse, unframed, varint } from './client.ts';
+import {
+  type Called,
+  CHECK,
+  checkRequest,
+  field,
+  framed,
+  grpcClient,
+  readResponse,
+  unframed,
+  varint,
+} from './client.ts';
 import { type GrpcGate, grpcGate } from './installation.ts';
 
 const PUBLIC = checkRequest({ path: '/public' });
@@ -181,6 +191,37 @@ describe('hostile bytes at the gRPC listener', { timeout: 120_000 }, () => {
     }
     await next();
     assert.doesNotMatch(lintel.at.output(), /INTERNAL|uncaught/i);
+  });
+
+  test('clients who leave in droves take no connection of the proxy with them', async () => {
+    const { session } = lintel.client;
+    for (let round = 0; round < 30; round++) {
+      for (let i = 0; i < 100; i++) {
+        const stream = session.request({ ':method': 'POST', ':path': CHECK, 'content-type': 'application/grpc' });
+        stream.on('error', () => {});
+        stream.write(framed(PUBLIC).subarray(0, 10));
+        stream.close(8);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    assert.equal(session.destroyed, false);
+    await next();
+    assert.equal(session.destroyed, false);
+  });
+
+  test('a stranger who says nothing is cut off, a proxy with nothing to ask is not', async () => {
+    const ended = new Promise((resolve) => {
+      const socket = tcp({ port: lintel.grpcPort, host: '127.0.0.1', localAddress: '127.0.0.2' }, () =>
+        socket.resume(),
+      );
+      socket.on('error', () => {});
+      socket.on('close', resolve);
+    });
+    const quiet = tcp(lintel.grpcPort, '127.0.0.1', () => quiet.resume());
+    await Promise.race([ended, new Promise((_, reject) => setTimeout(reject, 8_000, new Error('still open')).unref())]);
+    assert.equal(quiet.readyState, 'open');
+    quiet.destroy();
+    await next();
   });
 
   test('a thousand questions at once are all answered', async () => {

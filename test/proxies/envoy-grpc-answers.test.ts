@@ -101,6 +101,28 @@ describe('answers over gRPC, behind envoy', { skip: missing('envoy'), timeout: 1
     assert.deepEqual(values(seen, 'x-forwarded-proto'), ['https']);
   });
 
+  test('an identity in the trailers of HTTP/2 does not arrive', async () => {
+    const session = connect(`https://${APP}:${front.port}`, {
+      host: '127.0.0.1',
+      servername: APP,
+      rejectUnauthorized: false,
+    });
+    scope.after(() => session.destroy());
+    await new Promise((resolve, reject) => {
+      const stream = session.request(
+        { ':method': 'POST', ':path': '/trailers', ':authority': APP, cookie: cookieLine(jar, APP) },
+        { waitForTrailers: true },
+      );
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'remote-user': 'admin', remote_user: 'admin' }));
+      stream.on('error', reject);
+      stream.on('close', resolve);
+      stream.resume();
+      stream.end('body');
+    });
+    const seen = arrived();
+    assert.deepEqual([values(seen, 'remote-user'), seen.rawTrailers], [['alice'], []]);
+  });
+
   test('the app is told the address of the peer alone', async () => {
     assert.equal(
       (await send({ lines: [alice(), 'X-Forwarded-For: 10.0.0.1', 'X-Forwarded-For: 10.0.0.2'] })).status,
