@@ -88,6 +88,36 @@ runClass('ext-authz-grpc', (s) => {
     const bearer = await asked({ cookie: own, authorization: 'Bearer of-the-app' });
     assert.ok(!bearer.ok?.remove.includes('authorization'));
   });
+  s.extra('an app of authentik’s headers gets all of them, its own Authorization, and no alias', async () => {
+    const apps = {
+      app: {
+        url: 'https://app.example.test',
+        headers: 'authentik',
+        access: [{ paths: ['/public'], allow: 'everyone' }, { allow: 'signed_in' }],
+        basic_auth: { user_attribute: 'login', password_attribute: 'secret' },
+      },
+    };
+    const alice = { password: 'correct horse', displayname: 'Alice', attributes: { login: 'foo', secret: 'bar' } };
+    const own = await grpcGate({ config: { apps }, users: { alice } });
+    try {
+      const smuggled = { X_authentik_username: 'akadmin', 'x-authentik-username': 'akadmin', 'remote-user': 'root' };
+      const headers = { ...smuggled, authorization: 'Bearer theirs', 'x-forwarded-proto': 'https' };
+      const cookies = (await own.cookie('alice')) ?? '';
+      const response = await own.client.check(checkRequest({ headers: { ...headers, cookie: cookies } }));
+      const told = setHeaders(response);
+      assert.equal(told['x-authentik-username'], 'alice');
+      assert.match(told['x-authentik-jwt'] ?? '', /^[\w-]+\.[\w-]+\.[\w-]+$/);
+      assert.equal(Object.keys(told).filter((name) => name.startsWith('x-authentik-')).length, 12);
+      assert.equal(told.authorization, 'Basic Zm9vOmJhcg==');
+      for (const name of ['x_authentik_username', 'remote-user']) assert.ok(response.ok?.remove.includes(name), name);
+      assert.ok(!response.ok?.remove.some((name) => name in told), 'nothing is set and deleted');
+      const nobody = setHeaders(await own.client.check(checkRequest({ path: '/public', headers: smuggled })));
+      assert.equal(nobody['x-authentik-username'], '');
+      assert.equal(nobody['x-authentik-jwt'], '');
+    } finally {
+      await own.stop();
+    }
+  });
   s.extra('what is no allow is a denied check with an answer for the client', async () => {
     const challenge = await asked({ accept: 'text/html' }, '/deep?a=b');
     assert.equal(challenge.code, 16);
