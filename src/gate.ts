@@ -243,16 +243,19 @@ function where({ target, subject, candidates }: Bare) {
   return { target, subject, candidates };
 }
 
+/**
+ * Where to sign in. A check may begin that by itself, with one cookie; where older cookies of sign-ins have to give way
+ * (a page of another site can open this address in a hundred frames), the start page takes them out first.
+ */
 function challenged(ports: GatePorts, judged: Bare, wire: Wire, signIn: SignIn, begins: boolean): MaybePromise<Judged> {
   const { candidates } = judged;
-  if (begins && signIn.kind === 'hand-over') {
-    return whenReady(ports.counter.begin(wire, candidates), (way) =>
-      way.ok
-        ? { ...judged, location: way.value.location, cookies: way.value.cookies.slice(0, 1), told: NOTHING_TOLD }
-        : { ...faulty(way.error), ...where(judged) },
-    );
-  }
-  return { ...judged, location: signInLocation(signIn, candidates), cookies: [], told: NOTHING_TOLD };
+  const there = { ...judged, location: signInLocation(signIn, candidates), cookies: [], told: NOTHING_TOLD };
+  if (!begins || signIn.kind !== 'hand-over') return there;
+  return whenReady(ports.counter.begin(wire, candidates), (way) => {
+    if (!way.ok) return { ...faulty(way.error), ...where(judged) };
+    const { location, cookies } = way.value;
+    return cookies.length > 1 ? there : { ...there, location, cookies };
+  });
 }
 
 /**

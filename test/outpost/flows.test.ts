@@ -159,6 +159,15 @@ describe("people walk through authentik's endpoints", () => {
     }
   });
 
+  test('a page that opens an app again and again fills no browser with cookies', async () => {
+    const b = new Browser(at, 'traefik');
+    for (let i = 0; i < 12; i++) assert.ok(asksToSignIn((await b.open(`${WIKI}/${i}`)).reply));
+    const starts = [...b.jar.keys()].filter((key) => key.includes('lintel-start'));
+    assert.ok(starts.length <= 5, starts.join(' '));
+    const last = await b.open(`${WIKI}/last`, 'alice');
+    assert.deepEqual([last.reply.status, last.url], [200, `${WIKI}/last`], last.trail.join('\n'));
+  });
+
   test('entitlements are those of the app', async () => {
     const b = new Browser(at, 'traefik');
     assert.equal(told((await b.open(`${CHAT}/`, 'alice')).reply)['x-authentik-entitlements'], 'editor');
