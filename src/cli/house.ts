@@ -14,10 +14,11 @@ import { doorOf } from '../core/sign-in-address.ts';
 import type { Subject } from '../core/subject.ts';
 import { effectivePort, isSecure, known, quote, quoteAddress, type Target, targetUrl } from '../core/target.ts';
 import { first, type HeaderList } from '../core/text/header-list.ts';
-import { formatIp } from '../core/text/ip.ts';
+import { formatIp, isLoopback } from '../core/text/ip.ts';
 import type { Wire } from '../core/wire.ts';
 import { clientOf, directStrategies, readDirect, writeDirect } from '../dialects/direct.ts';
 import { isBrowser, isProgram } from '../dialects/negotiate.ts';
+import { unknownHost } from '../dialects/outpost-answer.ts';
 import { errorReply } from '../dialects/page.ts';
 import { DIALECTS } from '../dialects/table.ts';
 import { type Counter, check, faulty, type GatePorts, type Judged, judge, witness } from '../gate.ts';
@@ -68,6 +69,17 @@ export function buildHouse(settings: Settings, rooms: Rooms): BuiltHouse {
     proxy: (call) => proxy(gate, rooms, strategies, call),
     client: clientOf,
     error: (wire, fault, extra, status) => errorReply(wire, fault.id, extra, status),
+    stranger: strangers(settings, policy),
+  };
+}
+
+/** Where Lintel is the proxy as authentik's outpost is, a host without an app gets the outpost's answer. */
+function strangers({ apps }: Settings, policy: Policy): House['stranger'] {
+  const isOutpost = apps.some((app) => app.upstream !== undefined && doorOf(app) === OUTPOST_DOOR);
+  if (!isOutpost) return (wire) => errorReply(wire, 'HOST-NOT-PROXIED');
+  return (wire, host, client) => {
+    const hosts = known(client) && isLoopback(client) ? policy.hosts : [];
+    return unknownHost(wire, 'HOST-NOT-PROXIED', host, hosts, 400);
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Challenge, Decision } from '../core/decision.ts';
-import { FAULTS, type Fault } from '../core/fault.ts';
+import { FAULTS, type Fault, type FaultId } from '../core/fault.ts';
 import { first } from '../core/text/header-list.ts';
-import type { Reply } from '../core/wire.ts';
+import type { Reply, Wire } from '../core/wire.ts';
 import { answer, redirectStatus } from './answer.ts';
 import type { Rendering } from './dialect.ts';
 import { asksForPage, isProgram } from './negotiate.ts';
@@ -91,19 +91,20 @@ function toProgram(location: string): Reply {
   };
 }
 
-/**
- * authentik's own words for a host that no app has; a person gets a page. Which hosts there are is told on this very
- * machine alone, where the operator sits.
- */
+/** `hosts`: which there are; told on this very machine alone, where the operator sits. */
 function noApp(f: Fault, r: Rendering, style: OutpostStyle): Reply {
   const status = STYLES[style].requestFaultStatus ?? FAULTS[f.id].status;
-  const host = r.target?.host ?? '';
-  if (asksForPage(r.wire.headers)) {
-    const known = r.hosts.length === 0 ? '' : ` Known: ${r.hosts.join(', ')}`;
-    return errorReply(r.wire, f.id, [], status, false, `Received: ${host}${known}`);
+  return unknownHost(r.wire, f.id, r.target?.host ?? '', r.hosts, status);
+}
+
+/** authentik's own words for a host that no app has; a person gets a page. */
+export function unknownHost(wire: Wire, id: FaultId, host: string, hosts: readonly string[], status: number): Reply {
+  if (asksForPage(wire.headers)) {
+    const known = hosts.length === 0 ? '' : ` Known: ${hosts.join(', ')}`;
+    return errorReply(wire, id, [], status, false, `Received: ${host}${known}`);
   }
-  const hosts = r.hosts.length === 0 ? {} : { known: r.hosts };
-  const body = { message: 'no app for hostname', host, detail: FAULTS[f.id].fix, ...hosts };
+  const known = hosts.length === 0 ? {} : { known: hosts };
+  const body = { message: 'no app for hostname', host, detail: FAULTS[id].fix, ...known };
   const headers = ['Content-Type', 'application/json; charset=utf-8', 'Cache-Control', 'no-store'];
-  return { status, headers: [...headers, 'X-Lintel-Error', f.id], body: JSON.stringify(body) };
+  return { status, headers: [...headers, 'X-Lintel-Error', id], body: JSON.stringify(body) };
 }

@@ -30,6 +30,8 @@ export interface House {
   client(wire: Wire, peer: TrustedPeer | undefined): Ip | Unknown;
   /** An error page, JSON or text, as the client asked. */
   error(wire: Wire, fault: Fault, extra?: readonly string[], status?: number): Reply;
+  /** For a host that nobody serves. */
+  stranger(wire: Wire, host: string, client: Ip | Unknown): Reply;
 }
 
 export interface MountedEndpoint {
@@ -146,8 +148,8 @@ function route(
   if (place !== undefined && own !== undefined) return door(house, a, place, own, query);
   if (portal !== undefined) return toPortal(house, portal, a, req, path, query);
   const unknown = place === undefined && house.policy.lookup(host).domain === undefined;
-  const f = unknown ? fault('HOST-NOT-PROXIED', `host ${host}`) : fault('NOT-FOUND', `no face at ${path} on ${host}`);
-  return house.error(wire, f);
+  if (unknown) return house.stranger(wire, host, house.client(wire, trusted));
+  return house.error(wire, fault('NOT-FOUND', `no face at ${path} on ${host}`));
 }
 
 const PONG: Reply = { status: 204, headers: ['Cache-Control', 'no-store'], body: '' };

@@ -201,7 +201,8 @@ export interface AppPlace {
 
 /**
  * The app for a host. Proxies often leave the port out (nginx's $host), so the port chooses among the apps of a host
- * and does not hide the only one; with several and none fitting there is no app.
+ * and does not hide the only one; with several and none fitting there is no app. To an app with authentik's headers a
+ * port that is written and is not its own is another host, as it is to authentik's outpost (contract authentik.md §2).
  */
 export function appAt(
   entry: HostEntry,
@@ -212,9 +213,14 @@ export function appAt(
   const fit =
     entry.apps.find((a) => a.url.port === port && (a.url.scheme === 'https') === secure) ??
     entry.apps.find((a) => a.url.port === port) ??
-    (entry.apps.length === 1 ? entry.apps[0] : undefined);
+    (entry.apps.length === 1 && !(t.port !== undefined && minds(entry.apps[0])) ? entry.apps[0] : undefined);
   if (fit === undefined) return undefined;
   return { app: fit.app, origin: urlOrigin(fit.url, t.host), secure: fit.url.scheme === 'https' };
+}
+
+function minds(found: HostEntry['apps'][number] | undefined): boolean {
+  const app = found?.app.app;
+  return app?.profile?.name === 'authentik' && app.domain === undefined;
 }
 
 export function urlOrigin(url: AppUrl, host: string): string {
