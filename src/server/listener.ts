@@ -7,6 +7,7 @@ import { FAULTS, type FaultId } from '../core/fault.ts';
 import type { PairChoice } from './certificates.ts';
 import type { ArrivedRequest, ClientResponse, Handler } from './client.ts';
 import type { Sessions } from './http2.ts';
+import { Request } from './request.ts';
 import { allowUpgrades } from './upgrade.ts';
 import { acceptedOnUnixSocket } from './wire.ts';
 
@@ -89,7 +90,7 @@ interface Made {
 }
 
 function plainServer(): Made {
-  const server = createServer(OPTIONS);
+  const server = createServer({ ...OPTIONS, IncomingMessage: Request });
   server.maxHeadersCount = 0; // all of them are seen and counted by admit(), none hidden
   return { server, sessions: undefined, renew: () => {} };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { pickCookies, setCookie, withoutCookies } from './cookie.ts';
-import { all, foldName, single } from './header-list.ts';
+import { all, first, foldName, single } from './header-list.ts';
 import { headerValue } from './header-value.ts';
 import { isWithin, parseAuthority, parseHost } from './host.ts';
 import { contains, formatIp, overlaps, parseIp, parseNetwork, throttleKey } from './ip.ts';
@@ -154,4 +154,32 @@ test('rd is escaped as Go does it', () => {
     { key: 'b', value: '' },
     { key: 'a', value: '2' },
   ]);
+});
+
+test('headers found in one walk are those that a look at each line finds', () => {
+  const name = fc
+    .constantFrom('host', 'cookie', 'x-forwarded-uri', 'x-forwarded-for', 'x-original-url', 'x_forwarded_uri', 'accept')
+    .chain((n) => fc.mixedCase(fc.constant(n)));
+  const lines = fc.array(fc.tuple(name, fc.constantFrom('', 'a', 'b')), { maxLength: 12 });
+  fc.assert(
+    fc.property(fc.array(lines, { maxLength: 3 }), (lists) => {
+      for (const list of lists) {
+        const headers = list.flat();
+        for (const asked of ['host', 'cookie', 'x-forwarded-uri', 'x-forwarded-for', 'x-original-url', 'accept']) {
+          const values = list.filter(([n]) => n.toLowerCase() === asked).map(([, v]) => v);
+          assert.deepEqual(all(headers, asked), values);
+          assert.equal(first(headers, asked), values[0]);
+          const kind = values.length > 1 ? 'repeated' : values.length === 1 ? 'one' : 'absent';
+          assert.deepEqual(single(headers, asked), kind === 'one' ? { kind, value: values[0] } : { kind });
+        }
+      }
+    }),
+  );
+});
+
+test('a list that grew is read anew', () => {
+  const headers = ['Host', 'a'];
+  assert.deepEqual(single(headers, 'host'), { kind: 'one', value: 'a' });
+  headers.push('HOST', 'a');
+  assert.deepEqual(single(headers, 'host'), { kind: 'repeated' });
 });
