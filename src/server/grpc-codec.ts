@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { CheckAnswer, CheckAttributes } from '../core/check-message.ts';
+import { utf8Bytes } from '../core/text/header-value.ts';
 import { bytesField, type Fields, messageField, messageIn, numberField, parseMessage, textIn } from './protobuf.ts';
 
 /**
@@ -74,38 +75,36 @@ function sourceIn(context: Fields | undefined): { found: CheckAttributes['source
 
 /** A CheckResponse. */
 export function encodeAnswer(answer: CheckAnswer): Buffer {
+  return Buffer.from(encoded(answer), 'latin1');
+}
+
+function encoded(answer: CheckAnswer): string {
   switch (answer.kind) {
-    case 'ok':
-      return Buffer.concat([status(CODES.OK), messageField(RESPONSE.ok, ...set(answer.set), ...remove(answer.remove))]);
+    case 'ok': {
+      const removed = answer.remove.map((name) => bytesField(OK.headersToRemove, name));
+      return status(CODES.OK) + messageField(RESPONSE.ok, ...headerFields(OK.headers, answer.set), ...removed);
+    }
     case 'denied': {
       const { headers, body, status: http } = answer.reply;
       const parts = [
         messageField(DENIED.status, numberField(CODE, http)),
         ...headerFields(DENIED.headers, headers),
-        bytesField(DENIED.body, Buffer.from(body, 'utf8')),
+        bytesField(DENIED.body, utf8Bytes(body)),
       ];
-      return Buffer.concat([status(CODES[answer.code]), messageField(RESPONSE.denied, ...parts)]);
+      return status(CODES[answer.code]) + messageField(RESPONSE.denied, ...parts);
     }
     default:
       return answer satisfies never;
   }
 }
 
-function status(code: number): Buffer {
+function status(code: number): string {
   return messageField(RESPONSE.status, numberField(CODE, code));
 }
 
-function set(headers: readonly string[]): Buffer[] {
-  return headerFields(OK.headers, headers);
-}
-
-function remove(names: readonly string[]): Buffer[] {
-  return names.map((name) => bytesField(OK.headersToRemove, Buffer.from(name, 'latin1')));
-}
-
 /** The first of a name replaces what is there, another one (a second Set-Cookie) is added to it. */
-function headerFields(number: number, headers: readonly string[]): Buffer[] {
-  const out: Buffer[] = [];
+function headerFields(number: number, headers: readonly string[]): string[] {
+  const out: string[] = [];
   const seen = new Set<string>();
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = (headers[i] ?? '').toLowerCase();
@@ -115,23 +114,22 @@ function headerFields(number: number, headers: readonly string[]): Buffer[] {
   return out;
 }
 
-function option(name: string, value: string, isAgain: boolean): Buffer[] {
+function option(name: string, value: string, isAgain: boolean): string[] {
   return [
-    messageField(
-      OPTION.header,
-      bytesField(HEADER.key, Buffer.from(name, 'latin1')),
-      bytesField(HEADER.value, carried(value)),
-    ),
+    messageField(OPTION.header, bytesField(HEADER.key, name), bytesField(HEADER.value, carried(value))),
     numberField(OPTION.appendAction, isAgain ? APPEND_IF_EXISTS_OR_ADD : OVERWRITE_IF_EXISTS_OR_ADD),
     numberField(OPTION.keepEmptyValue, 1),
   ];
 }
 
+/** What a header can hold: a character above U+00FF would be cut to its low byte, which may be a line break. */
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+const ASCII = /^[\t\x20-\x7e]*$/;
+
 /**
  * A text of protobuf is UTF-8, and a reader refuses the whole answer otherwise. What is none (a name in latin1, an odd
  * cookie of a client) goes out empty, which still takes the client's copy away.
  */
-function carried(value: string): Buffer {
-  const bytes = Buffer.from(value, 'latin1');
-  return isUtf8(bytes) ? bytes : Buffer.alloc(0);
+function carried(value: string): string {
+  return ASCII.test(value) || (VALUE.test(value) && isUtf8(Buffer.from(value, 'latin1'))) ? value : '';
 }
