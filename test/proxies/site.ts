@@ -119,7 +119,8 @@ export async function startSite(scope: Scope, example: string, withRadicale = tr
   return { dir, certificate, lintel, lintelPort, grpcPort, app, calendarPort };
 }
 
-async function startRadicale(scope: Scope, dir: string): Promise<number> {
+/** Radicale as `examples/radicale` has it, with its data in `dir`. Returns its port. */
+export async function startRadicale(scope: Scope, dir: string): Promise<number> {
   const port = await freePort();
   const config = join(dir, 'radicale.config');
   copyWith(join(ROOT, 'examples', 'radicale', 'config'), config, [
