@@ -1,4 +1,5 @@
 import type { DomainSettings, PortalAddress, Settings } from '../config/settings.ts';
+import type { App } from '../core/app.ts';
 import type { AssertionSigner } from '../core/assertion.ts';
 import { isLintelCookie } from '../core/cookie-names.ts';
 import { isDoorReading, JWKS_PATH, OUTPOST_DOOR } from '../core/door-path.ts';
@@ -16,8 +17,8 @@ import { effectivePort, isSecure, known, quote, quoteAddress, type Target, targe
 import { first, type HeaderList } from '../core/text/header-list.ts';
 import { formatIp, isLoopback } from '../core/text/ip.ts';
 import type { Wire } from '../core/wire.ts';
-import { clientOf, directStrategies, readDirect, writeDirect } from '../dialects/direct.ts';
-import { isBrowser, isProgram } from '../dialects/negotiate.ts';
+import { type Asker, clientOf, directStrategies, readDirect, writeDirect } from '../dialects/direct.ts';
+import { isBrowser, isProgram, waitsToBeAsked } from '../dialects/negotiate.ts';
 import { unknownHost } from '../dialects/outpost-answer.ts';
 import { errorReply } from '../dialects/page.ts';
 import { DIALECTS } from '../dialects/table.ts';
@@ -197,9 +198,7 @@ async function proxy(
   const { decision, target, candidates } = judged;
   if (decision.kind !== 'allow') {
     if (!req.complete) res.shouldKeepAlive = false;
-    const navigates =
-      doorOf(candidates?.place?.app.app) === OUTPOST_DOOR ? !isProgram(asker.headers) : isBrowser(asker.headers);
-    send(res, writeDirect(decision, asker, judged.location, navigates));
+    send(res, writeDirect(decision, asker, judged.location, askerOf(asker, candidates?.place?.app.app)));
     return;
   }
   if (target?.path.readings.some(isDoorReading)) {
@@ -248,6 +247,13 @@ function tunnelOf(
     accepts: (judged) => judged.candidates?.place?.app.app.upstream !== undefined && mayUpgrade(judged, wire),
   });
   return { upgrade, watch };
+}
+
+/** An app that owns `Authorization` is never asked for with it. */
+function askerOf(wire: Wire, app: App | undefined): Asker {
+  if (app?.ownsAuthorization !== true && waitsToBeAsked(wire.method, wire.headers)) return 'program';
+  const navigates = doorOf(app) === OUTPOST_DOOR ? !isProgram(wire.headers) : isBrowser(wire.headers);
+  return navigates ? 'browser' : 'script';
 }
 
 function judgeDirect(

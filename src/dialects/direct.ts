@@ -45,16 +45,19 @@ export function clientOf(wire: Wire, peer: TrustedPeer | undefined): Ip | Unknow
   return wire.peer.kind === 'ip' ? wire.peer.ip : { missing: 'an address (unix socket)' };
 }
 
-/** Renders everything but an allow, which is forwarded. `navigates`: who asks can follow a sign-in. */
+/** Who asks: a browser that can follow a sign-in, a script that cannot, a program that waits to be asked for Basic. */
+export type Asker = 'browser' | 'script' | 'program';
+
+/** Renders everything but an allow, which is forwarded. */
 export function writeDirect(
   decision: Exclude<Decision, { kind: 'allow' }>,
   wire: Wire,
   location: string | undefined,
-  navigates: boolean,
+  asker: Asker,
 ): Reply {
   switch (decision.kind) {
     case 'challenge':
-      return challenged(decision, wire, location, navigates);
+      return challenged(decision, wire, location, asker);
     case 'deny':
       return denied(decision, wire);
     case 'fault':
@@ -73,7 +76,7 @@ function challenged(
   d: Extract<Decision, { kind: 'challenge' }>,
   wire: Wire,
   location: string | undefined,
-  navigates: boolean,
+  asker: Asker,
 ): Reply {
   if (d.how.kind === 'credentials') {
     return errorReply(
@@ -84,7 +87,11 @@ function challenged(
     );
   }
   if (location === undefined) return errorReply(wire, 'SIGN-IN-NEEDED', [], 401);
-  if (!navigates) return errorReply(wire, 'SIGN-IN-NEEDED', ['Location', location], 401);
+  if (asker === 'program' && d.how.kind === 'sign-in') {
+    const basic = authenticate({ kind: 'credentials', scheme: 'basic', proxy: false, refused: false });
+    return errorReply(wire, 'SIGN-IN-NEEDED', ['WWW-Authenticate', basic, 'Location', location], 401);
+  }
+  if (asker !== 'browser') return errorReply(wire, 'SIGN-IN-NEEDED', ['Location', location], 401);
   const safe = wire.method === 'GET' || wire.method === 'HEAD' || wire.method === 'OPTIONS';
   const headers = ['Location', location, 'Cache-Control', 'no-store', 'Referrer-Policy', 'no-referrer'];
   return { status: safe ? 302 : 303, headers, body: '' };

@@ -27,6 +27,26 @@ export function isProgram(headers: HeaderList): boolean {
 
 const HTML: ReadonlySet<string> = new Set(['text/html', 'text/*', 'application/xhtml+xml', '*/*']);
 
+/**
+ * A program that sends name and password once it is asked for them (RFC 7235 §2.1), as git and calendar programs do: its
+ * method is none that opens a page, or it says that it is git. A browser would open a password window of its own for the
+ * same question, so nothing that a browser's script sends beside such a method may be there.
+ */
+export function waitsToBeAsked(method: string, headers: HeaderList): boolean {
+  if (SCRIPTED.some((name) => first(headers, name) !== undefined)) return false;
+  return !OPENS_PAGES.has(method) || /^git\//.test(first(headers, 'user-agent') ?? '');
+}
+
+const OPENS_PAGES: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST']);
+const SCRIPTED = [
+  'sec-fetch-mode',
+  'sec-fetch-site',
+  'sec-fetch-dest',
+  'origin',
+  'x-requested-with',
+  'upgrade',
+] as const;
+
 /** Asks for a page by name: what browsers do when they navigate, and programs hardly ever. */
 export function asksForPage(headers: HeaderList): boolean {
   return accepted(headers).includes('text/html');
