@@ -198,7 +198,8 @@ async function proxy(
   const { decision, target, candidates } = judged;
   if (decision.kind !== 'allow') {
     if (!req.complete) res.shouldKeepAlive = false;
-    send(res, writeDirect(decision, asker, judged.location, askerOf(asker, candidates?.place?.app.app)));
+    const who = upgrade === undefined ? askerOf(wire, candidates?.place?.app.app) : 'script';
+    send(res, writeDirect(decision, asker, judged.location, who));
     return;
   }
   if (target?.path.readings.some(isDoorReading)) {
