@@ -1,14 +1,17 @@
 import { IncomingMessage } from 'node:http';
 import { first } from '../core/text/header-list.ts';
 
-/** What node:http's server itself looks up in `headers` with `requireHostHeader: false`; request.test.ts asks it. */
-export const READ_BY_NODE = ['content-length', 'transfer-encoding', 'expect'] as const;
+/**
+ * What node:http's server looks up in `headers` with `requireHostHeader: false` (request.test.ts asks it), and upgrade.ts.
+ * Whatever else wants to read `headers` adds its names here, or better reads `rawHeaders`.
+ */
+export const LOOKED_UP = ['content-length', 'transfer-encoding', 'expect', 'upgrade'] as const;
 
 const NONE: IncomingMessage['headers'] = Object.freeze({});
 
 /**
- * node:http's request without the object of joined headers that Node makes of every request to look three names up: no
- * face reads it, since what is judged is `rawHeaders`. A request that has none of the three, and so nearly every one,
+ * node:http's request without the object of joined headers that Node makes of every request to look a few names up: no
+ * face reads it, since what is judged is `rawHeaders`. A request that has none of these, and so nearly every one,
  * shows no headers there at all; any other shows what Node itself would show. (Class by the `IncomingMessage` option of
  * `http.createServer`.)
  */
@@ -16,7 +19,7 @@ export class Request extends IncomingMessage {}
 
 Object.defineProperty(Request.prototype, 'headers', {
   get(this: Request): IncomingMessage['headers'] {
-    const asks = this.httpVersion !== '1.1' || READ_BY_NODE.some((name) => first(this.rawHeaders, name) !== undefined);
+    const asks = this.httpVersion !== '1.1' || LOOKED_UP.some((name) => first(this.rawHeaders, name) !== undefined);
     return asks ? Reflect.get(IncomingMessage.prototype, 'headers', this) : NONE;
   },
 });

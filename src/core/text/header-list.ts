@@ -17,7 +17,7 @@ const REPEATED: Single = { kind: 'repeated' };
  * by one, and with the same answers.
  */
 const SOUGHT: readonly string[] = [
-  ...['host', 'cookie', 'authorization', 'proxy-authorization', 'session-username', 'origin', 'expect'],
+  ...['host', 'cookie', 'authorization', 'proxy-authorization', 'session-username', 'origin', 'expect', 'upgrade'],
   ...['content-length', 'transfer-encoding', 'access-control-request-method'],
   ...['x-forwarded-method', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-uri', 'x-forwarded-for'],
   ...['x-original-url', 'x-original-method'],
