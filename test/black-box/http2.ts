@@ -8,7 +8,7 @@ import type { Address, Reply } from './raw.ts';
 
 /** An open connection of node's client, without a look at the certificate. */
 export async function openSession(to: Address, from?: string): Promise<ClientHttp2Session> {
-  const session = connectHttp2(`https://${to.host}:${to.port}`, {
+  const session = connectHttp2(`https://localhost:${to.port}`, {
     createConnection: () => tls(to, from),
   });
   session.on('error', () => {});
