@@ -10,11 +10,14 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { ReadableOptions } from 'node:stream';
 import { MAX_HEADER_LIST, readHead } from './http2-head.ts';
 
 /** A connection that has no request open is closed after so long without a frame. */
 const IDLE_MS = 65_000;
+/** How long a client has to take the last bytes of a connection that has ended. */
+const LAST_BYTES_MS = 5_000;
 
 /**
  * Bounds of one connection. nghttp2 itself ends a connection for more than 8 CONTINUATION frames of one header block
@@ -75,35 +78,57 @@ export interface Sessions {
  * told of those that ended because their client broke the protocol.
  */
 export function watchSessions(server: Http2SecureServer, failed: (detail: string, peer: string) => void): Sessions {
-  const open = new Map<ServerHttp2Session, number>();
+  const open = new Set<Connection>();
+  let accepted: Socket | undefined;
+  // `session.socket` hides the real one, whose session is made while this event is told.
+  server.prependListener('secureConnection', (socket) => {
+    accepted = socket;
+  });
   server.on('session', (session) => {
-    open.set(session, 0);
-    const count = (by: number) => {
-      const before = open.get(session);
-      if (before !== undefined) open.set(session, before + by);
-    };
-    session.on('stream', (stream) => {
-      count(1);
-      stream.once('close', () => count(-1));
-    });
-    session.once('close', () => open.delete(session));
-    const peer = session.socket.remoteAddress ?? '';
+    if (accepted === undefined) return session.destroy();
+    const connection: Connection = { session, socket: accepted, streams: 0 };
+    open.add(connection);
+    accepted.once('close', () => open.delete(connection));
+    const peer = accepted.remoteAddress ?? '';
     session.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'ECONNRESET') failed(error.code ?? error.message, peer);
     });
+    session.on('stream', (stream) => {
+      connection.streams++;
+      stream.once('close', () => {
+        connection.streams--;
+        if (session.closed) endSoon(connection);
+      });
+    });
     session.setTimeout(IDLE_MS);
     session.on('timeout', () => {
-      if (open.get(session) === 0) session.close();
+      if (connection.streams === 0) close(connection);
     });
   });
   return {
     close: () => {
-      for (const session of [...open.keys()]) session.close();
+      for (const connection of open) close(connection);
     },
     destroy: () => {
-      for (const session of [...open.keys()]) session.destroy();
+      for (const { socket } of [...open]) socket.destroy();
     },
   };
+}
+
+interface Connection {
+  readonly session: ServerHttp2Session;
+  readonly socket: Socket;
+  streams: number;
+}
+
+function close(connection: Connection): void {
+  connection.session.close();
+  endSoon(connection);
+}
+
+/** A session that ends only ends its side of the socket; a client that keeps the other open must not keep it for ever. */
+function endSoon({ socket, streams }: Connection): void {
+  if (streams === 0) setTimeout(() => socket.destroy(), LAST_BYTES_MS).unref();
 }
 
 /** A request on a stream, in the shape of an HTTP/1.1 request: see `readHead`. Trailers are never merged. */

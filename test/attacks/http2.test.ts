@@ -37,7 +37,7 @@ const APP = 'app.example.test';
 type Field = readonly [string, string];
 
 function open(): Promise<FrameConnection> {
-  return openFrames(site.tls, site.from);
+  return openFrames(site.tls, { from: site.from });
 }
 
 /** The fields of a request for an open path. */

@@ -52,7 +52,7 @@ runClass('request-smuggling', (s) => {
     for (const who of ['anonymous', 'alice'] as const) {
       const cookie = await site.cookie(who);
       site.backend.take();
-      const frames = await openFrames(site.tls, site.from);
+      const frames = await openFrames(site.tls, { from: site.from });
       const pseudo = [
         [':method', 'POST'],
         [':scheme', 'https'],

@@ -3,6 +3,7 @@
  * that no client library would.
  */
 import { type ClientHttp2Session, connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Address, Reply } from './raw.ts';
 
@@ -16,14 +17,14 @@ export async function openSession(to: Address, from?: string): Promise<ClientHtt
   return session;
 }
 
-function tls(to: Address, from: string | undefined, servername?: string): TLSSocket {
+function tls(to: Address, from: string | undefined, allowHalfOpen = false): TLSSocket {
   return connectTls({
     host: to.host,
     port: to.port,
     ALPNProtocols: ['h2'],
     rejectUnauthorized: false,
     ...(from !== undefined && { localAddress: from }),
-    ...(servername !== undefined && { servername }),
+    ...(allowHalfOpen && { socket: connectTcp({ host: to.host, port: to.port, allowHalfOpen }), allowHalfOpen }),
   });
 }
 
@@ -118,8 +119,14 @@ export interface FrameConnection {
   destroy(): void;
 }
 
-export async function openFrames(to: Address, from?: string, servername?: string): Promise<FrameConnection> {
-  const socket = tls(to, from, servername);
+export interface FrameOptions {
+  /** Keeps its side open when the other side ends. */
+  readonly allowHalfOpen?: boolean;
+  readonly from?: string;
+}
+
+export async function openFrames(to: Address, options: FrameOptions = {}): Promise<FrameConnection> {
+  const socket = tls(to, options.from, options.allowHalfOpen);
   const frames: Frame[] = [];
   let received = Buffer.alloc(0);
   let closed = false;
