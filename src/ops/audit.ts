@@ -78,7 +78,12 @@ function fieldsOf(event: AuditEvent): Record<string, unknown> {
     case 'sign-in':
       return { user: event.user, client: event.client, session: event.sessionId };
     case 'sign-in-failed':
-      return { typed: event.typed.slice(0, 3), client: event.client, why: event.why, token: event.token };
+      return {
+        typed: event.typed.slice(0, 3),
+        client: event.client,
+        why: event.why,
+        ...(event.token === undefined ? {} : { token: event.token }),
+      };
     case 'token':
       return { user: event.user, token: event.token, label: event.label, client: event.client };
     case 'sign-out':

@@ -45,6 +45,8 @@ test('strangers sign in first, whatever they ask for', async () => {
     equal((await client.get(`${ACCOUNT}${path}`)).location, ACCOUNT);
   }
   deepEqual(await client.world.store.listTokens({ kind: 'all' }), []);
+  const script = await client.get(ACCOUNT, ['Accept', 'application/json']);
+  deepEqual([script.status, script.error, script.location], [401, 'SIGN-IN-NEEDED', undefined]);
 });
 
 test('makes an app password, shows it once, and stores its hash', async () => {

@@ -9,8 +9,8 @@ import { openApps } from './judge.ts';
 import { clearedCookies } from './open-session.ts';
 import { portalPresence } from './portal-presence.ts';
 import { type SignedIn, subjectOf } from './presence.ts';
-import { cookieHeaders, type Headers, redirect } from './replies.ts';
-import { foreignChange } from './same-site.ts';
+import { cookieHeaders, faultJson, type Headers, redirect } from './replies.ts';
+import { foreignChange, wantsJson } from './same-site.ts';
 import { endSession } from './sign-out.ts';
 import { at, formFields, HOME, placeName, refuse, show, type Visit } from './visit.ts';
 
@@ -23,8 +23,13 @@ const RECENT_MS = 15 * 60_000;
 export async function account(v: Visit): Promise<Reply> {
   const who = await portalPresence(v.deps, v.r);
   if (who.kind === 'fault') return refuse(v, who.fault);
-  if (who.kind === 'nobody') return redirect(302, at(v, '/sign-in'));
+  if (who.kind === 'nobody') return toSignIn(v, 302);
   return accountPage(v, who, 200, NEW_TOKEN);
+}
+
+/** A script is told, and never sent to a page. */
+function toSignIn(v: Visit, status: 302 | 303): Reply {
+  return wantsJson(v.r.wire) ? faultJson('SIGN-IN-NEEDED') : redirect(status, at(v, '/sign-in'));
 }
 
 /** For a reload of an address that only takes changes. */
@@ -93,7 +98,7 @@ export async function change(v: Visit): Promise<Result<Change, Reply>> {
   if (!(fields instanceof URLSearchParams)) return err(refuse(v, fields));
   const who = await portalPresence(v.deps, v.r);
   if (who.kind === 'fault') return err(refuse(v, who.fault));
-  return who.kind === 'nobody' ? err(redirect(303, at(v, '/sign-in'))) : ok({ who, fields });
+  return who.kind === 'nobody' ? err(toSignIn(v, 303)) : ok({ who, fields });
 }
 
 /** `POST /account/sessions/revoke`: one of the person's own; of anybody else's nothing is even said. */

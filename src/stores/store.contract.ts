@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { SessionStore } from '../core/ports.ts';
 import { type HandOver, type Secret, type SecretKey, type Session, secretKey } from '../core/session.ts';
 import { MAX_SECRETS } from './purpose.ts';
-import { tokenContract } from './token.contract.ts';
+import { tokenContract, tokenOf } from './token.contract.ts';
 
 /** How the suite gets at one kind of store. */
 export interface StoreUnderTest {
@@ -189,6 +189,10 @@ function changing(it: It): void {
     await changed('nothing since', () => store.find(keyOf('p')), false);
     await changed('revoke', () => other.revoke({ kind: 'all' }));
     await changed('open', () => other.open(sessionOf('s2'), [portalSecret('q')]));
+    await changed('a new app password', () => other.addToken(tokenOf('t1'), keyOf('t')));
+    await changed('an app password looked up', () => store.findToken(keyOf('t')), false);
+    await changed('an app password used', () => other.touchToken('t1', T0 + 1));
+    await changed('an app password revoked', () => other.revokeTokens({ kind: 'id', id: 't1' }));
     await changed('sweep', () => other.sweep(T0 + 13 * 3_600_000, 10));
   });
 }
