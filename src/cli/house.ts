@@ -198,8 +198,10 @@ async function proxy(
   const { decision, target, candidates } = judged;
   if (decision.kind !== 'allow') {
     if (!req.complete) res.shouldKeepAlive = false;
-    const who = upgrade === undefined ? askerOf(wire, candidates?.place?.app.app) : 'script';
-    send(res, writeDirect(decision, asker, judged.location, who));
+    const asked = candidates?.place?.app.app;
+    const who = upgrade === undefined ? askerOf(wire, asked) : 'script';
+    const always302 = doorOf(asked) === OUTPOST_DOOR;
+    send(res, writeDirect(decision, asker, { location: judged.location, asker: who, always302 }));
     return;
   }
   if (target?.path.readings.some(isDoorReading)) {

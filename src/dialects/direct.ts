@@ -48,16 +48,18 @@ export function clientOf(wire: Wire, peer: TrustedPeer | undefined): Ip | Unknow
 /** Who asks: a browser that can follow a sign-in, a script that cannot, a program that waits to be asked for Basic. */
 export type Asker = 'browser' | 'script' | 'program';
 
+/** The way to a sign-in. `always302`: as authentik's outpost answers, whatever the method was. */
+export interface WayIn {
+  readonly location: string | undefined;
+  readonly asker: Asker;
+  readonly always302: boolean;
+}
+
 /** Renders everything but an allow, which is forwarded. */
-export function writeDirect(
-  decision: Exclude<Decision, { kind: 'allow' }>,
-  wire: Wire,
-  location: string | undefined,
-  asker: Asker,
-): Reply {
+export function writeDirect(decision: Exclude<Decision, { kind: 'allow' }>, wire: Wire, way: WayIn): Reply {
   switch (decision.kind) {
     case 'challenge':
-      return challenged(decision, wire, location, asker);
+      return challenged(decision, wire, way);
     case 'deny':
       return denied(decision, wire);
     case 'fault':
@@ -75,8 +77,7 @@ function denied(d: Extract<Decision, { kind: 'deny' }>, wire: Wire): Reply {
 function challenged(
   d: Extract<Decision, { kind: 'challenge' }>,
   wire: Wire,
-  location: string | undefined,
-  asker: Asker,
+  { location, asker, always302 }: WayIn,
 ): Reply {
   if (d.how.kind === 'credentials') {
     return errorReply(
@@ -94,5 +95,5 @@ function challenged(
   if (asker !== 'browser') return errorReply(wire, 'SIGN-IN-NEEDED', ['Location', location], 401);
   const safe = wire.method === 'GET' || wire.method === 'HEAD' || wire.method === 'OPTIONS';
   const headers = ['Location', location, 'Cache-Control', 'no-store', 'Referrer-Policy', 'no-referrer'];
-  return { status: safe ? 302 : 303, headers, body: '' };
+  return { status: safe || always302 ? 302 : 303, headers, body: '' };
 }

@@ -1,8 +1,8 @@
-import type { Challenge, Decision } from '../core/decision.ts';
+import type { Decision } from '../core/decision.ts';
 import { FAULTS, type Fault, type FaultId } from '../core/fault.ts';
 import { first } from '../core/text/header-list.ts';
 import type { Reply, Wire } from '../core/wire.ts';
-import { answer, redirectStatus } from './answer.ts';
+import { answer } from './answer.ts';
 import type { Rendering } from './dialect.ts';
 import { asksForPage, isProgram } from './negotiate.ts';
 import { errorReply } from './page.ts';
@@ -31,9 +31,7 @@ export function answerOutpost(decision: Decision, r: Rendering, style: OutpostSt
     case 'allow':
       return decision.subject.kind === 'user' ? echoing(decision, r) : answer(decision, r, STYLES[style]);
     case 'challenge':
-      return decision.how.kind === 'credentials'
-        ? answer(decision, r, STYLES[style])
-        : challenged(decision.how, r, style);
+      return decision.how.kind === 'credentials' ? answer(decision, r, STYLES[style]) : challenged(r, style);
     case 'deny':
       return answer(decision, r, STYLES[style]);
     case 'fault':
@@ -65,14 +63,13 @@ function echoing(decision: Decision, r: Rendering): Reply {
 }
 
 /** A script or program gets 401 with the address to open, on a positive sign only; no sign: a browser's 302. */
-function challenged(how: Exclude<Challenge, { kind: 'credentials' }>, r: Rendering, style: OutpostStyle): Reply {
+function challenged(r: Rendering, style: OutpostStyle): Reply {
   if (r.location === undefined) return errorReply(r.wire, 'SIGN-IN-NEEDED', [], 401);
   if (style === 'only-401') return plain401();
   if (isProgram(r.wire.headers)) return toProgram(r.location);
   const cookies = r.cookies.flatMap((c) => ['Set-Cookie', c]);
-  const status = how.kind === 'sign-in' || how.kind === 'step-up' ? redirectStatus(r) : 302;
   const headers = ['Location', r.location, 'Cache-Control', 'no-store', 'Referrer-Policy', 'no-referrer', ...cookies];
-  return { status, headers, body: '' };
+  return { status: 302, headers, body: '' };
 }
 
 /** nginx sends the browser to `/outpost.goauthentik.io/start` by itself, and shows its client a page of its own. */

@@ -2,15 +2,20 @@
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { ask, exchange, headerOf, type Reply, requestBytes, valuesOf } from '../black-box/raw.ts';
-import { Browser, PASSWORD, street } from '../outpost/street.ts';
+import { Browser, type Front, PASSWORD, street } from '../outpost/street.ts';
 import { type OutpostCase, originOf, outpostRequest, ROWS } from './outpost-cases.ts';
 import { appCookie, type World } from './outpost-world.ts';
 
 export type Flow = (world: World, c: OutpostCase) => Promise<Reply>;
 
 /** A sign-in up to the address of the callback, which is left to be opened. */
-async function toCallback(world: World, person: string, url: string): Promise<{ browser: Browser; callback: string }> {
-  const browser = new Browser(world.at, 'nginx');
+async function toCallback(
+  world: World,
+  person: string,
+  url: string,
+  front: Front = 'nginx',
+): Promise<{ browser: Browser; callback: string }> {
+  const browser = new Browser(world.at, front);
   const form = await browser.open(`${originOf(url)}/outpost.goauthentik.io/start?rd=${encodeURIComponent(url)}`);
   const action = /<form[^>]*\baction="([^"]*)"/.exec(form.reply.body)?.[1]?.replaceAll('&amp;', '&') ?? '';
   const hidden = [...form.reply.body.matchAll(/<input[^>]*type="hidden"[^>]*>/g)].map(([tag]) => [
@@ -47,7 +52,7 @@ export const FLOWS: Readonly<Record<string, Flow>> = {
     });
   },
   'the callback by its mark on any path': async (world, c) => {
-    const { browser, callback } = await toCallback(world, person(c), url(c));
+    const { browser, callback } = await toCallback(world, person(c), url(c), 'lintel');
     const { search } = new URL(callback);
     return browser.get(`${originOf(url(c))}/any/path${search}&X-authentik-auth-callback=true`);
   },
@@ -145,6 +150,7 @@ export const FLOWS: Readonly<Record<string, Flow>> = {
   },
   'an upgrade': async (world, c) => {
     const cookie = c.as === undefined ? undefined : await world.session(c.as, url(c));
+    world.backend.take();
     const done = await exchange(world.at, requestBytes(outpostRequest(c, cookie)), { timeoutMs: 1_500 });
     const status = Number(/^HTTP\/1\.1 (\d+)/.exec(done.rest)?.[1] ?? done.replies[0]?.status);
     return done.replies[0] ?? { status, headers: [], body: '' };

@@ -288,7 +288,7 @@ describe('programs, preflights and wrong turns', () => {
     ];
     assert.equal((await check(preflight, 'api.example.com')).status, 200);
     assert.equal((await check(preflight.slice(0, 2), 'api.example.com')).status, 302);
-    assert.equal((await check(['X-Forwarded-Method: PUT', ...preflight.slice(1)], 'api.example.com')).status, 303);
+    assert.equal((await check(['X-Forwarded-Method: PUT', ...preflight.slice(1)], 'api.example.com')).status, 302);
     assert.equal((await check(preflight)).status, 302, 'another app');
   });
 
