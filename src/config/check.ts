@@ -64,9 +64,10 @@ function reportShadow(before: readonly Standing[], later: Standing, scope: Scope
   }
 }
 
+/** An app that is a whole domain may have the portal's host: authentik has both at one address. */
 function checkPortals(settings: Settings, scope: Scope): void {
   for (const portal of portalsOf(settings)) {
-    for (const app of settings.apps) {
+    for (const app of settings.apps.filter((a) => a.domain === undefined)) {
       for (const [i, url] of app.urls.entries()) {
         if (url.host.kind !== 'exact' || url.host.host !== portal.host || url.port !== portal.port) continue;
         scope.error(

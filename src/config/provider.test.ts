@@ -58,6 +58,15 @@ test('a whole domain covers itself and what lies below, and ends sign-ins at its
   assert.deepEqual(app?.domain, { domain: 'corp.org', cookie: 'lintel-domain-d' });
 });
 
+test('the external host of a whole domain may be the portal, as authentik has it; no other app may have it', async () => {
+  const [app] = await apps('  d: {url: https://auth.x.org, domain: x.org, access: [{allow: signed_in}]}');
+  assert.equal(app?.domain?.domain, 'x.org');
+  assert.match(
+    (await problems('  d: {url: https://auth.x.org, access: [{allow: signed_in}]}')).join(),
+    /error auth\.x\.org is the portal; the app d cannot have it too/,
+  );
+});
+
 test('unauthenticated lines are trimmed, blank ones ignored, and matched against the path or the whole URL', async () => {
   const [single] = await apps(
     '  a:\n    url: https://a.x.org\n    unauthenticated: "^/a$\\r\\n\\r\\n  ^/b  \\n"\n    access: [{allow: signed_in}]',

@@ -36,13 +36,14 @@ function isLocal(rd: string): boolean {
 
 /**
  * The value of `rd`, decoded once into bytes as latin1, so that what comes back is what was asked for. authentik's
- * snippet for nginx writes the address unescaped, and then it is everything to the end of the query (§11).
+ * snippets for nginx write the address, or path and query, unescaped: the first slash shows it, and then it is everything
+ * to the end of the query, its own escapes untouched (§11).
  */
 export function rdOf(query: string | undefined): string | undefined {
   const at = query === undefined ? -1 : query.search(/(?:^|&)rd=/);
   if (query === undefined || at < 0) return undefined;
   const rest = query.slice(query.indexOf('=', at) + 1);
-  if (/^https?:\/\//i.test(rest) || /^\/[^&]*\?/.test(rest)) return rest;
+  if (/^(?:https?:\/)?\//i.test(rest)) return rest;
   const text = (rest.split('&', 1)[0] ?? '').replaceAll('+', ' ');
   if (/%(?![0-9A-Fa-f]{2})/.test(text)) return undefined;
   return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

@@ -4,7 +4,7 @@
  * browser; nginx turns a 401 into a redirect to `start`); the real ones run in test/proxies.
  */
 import { type Running, serve } from '../black-box/lintel.ts';
-import { ask, headerOf, type Reply, valuesOf } from '../black-box/raw.ts';
+import { type Address, ask, headerOf, type Reply, valuesOf } from '../black-box/raw.ts';
 
 export const PORTAL = 'https://auth.example.com';
 export const PASSWORD = 'correct horse';
@@ -40,7 +40,8 @@ export function street({ apps, config = {}, users = PEOPLE }: StreetOptions): Pr
   return serve({ config: settings, users, healthHost: 'auth.example.com' });
 }
 
-export type Front = 'traefik' | 'nginx' | 'lintel';
+/** `tls`: a real proxy (or Lintel itself) at the address, asked over TLS as a browser asks. */
+export type Front = 'traefik' | 'nginx' | 'lintel' | 'tls';
 
 interface Cookie {
   readonly value: string;
@@ -51,12 +52,14 @@ interface Cookie {
 /** A browser with a cookie jar that knows hosts and domains. */
 export class Browser {
   readonly jar = new Map<string, Cookie>();
-  readonly #at: Running;
+  readonly #at: Address;
   readonly #front: Front;
+  readonly #password: string;
 
-  constructor(at: Running, front: Front) {
+  constructor(at: Address, front: Front, password = PASSWORD) {
     this.#at = at;
     this.#front = front;
+    this.#password = password;
   }
 
   /** What the browser holds for a host, as a header line's value. */
@@ -91,6 +94,11 @@ export class Browser {
     body: string;
     headers: readonly string[];
   }): Promise<Reply> {
+    if (this.#front === 'tls') {
+      const { host, method, path: target, body } = r;
+      const headers = [`Host: ${host}`, ...r.headers, ...framing(r)];
+      return ask(this.#at, { method, target, headers, body }, { servername: host.replace(/:\d+$/, '') });
+    }
     const isPortal = r.host === new URL(PORTAL).host;
     if (isPortal || this.#front === 'lintel') return this.#direct(r);
     if (this.#front === 'traefik') {
@@ -119,8 +127,6 @@ export class Browser {
   }
 
   #direct(r: { host: string; scheme: string; path: string; method: string; body: string; headers: readonly string[] }) {
-    const length = r.method === 'POST' ? [`Content-Length: ${r.body.length}`] : [];
-    const type = r.body === '' ? [] : ['Content-Type: application/x-www-form-urlencoded'];
     return ask(this.#at, {
       method: r.method,
       target: r.path,
@@ -129,8 +135,7 @@ export class Browser {
         `X-Forwarded-Proto: ${r.scheme}`,
         'X-Forwarded-For: 198.51.100.7',
         ...r.headers,
-        ...length,
-        ...type,
+        ...framing(r),
       ],
       body: r.body,
     });
@@ -151,7 +156,11 @@ export class Browser {
         at = new URL(location, at).href;
         reply = await this.get(at);
       } else if (user !== undefined && reply.status === 200 && reply.body.includes('name="password"')) {
-        const body = new URLSearchParams({ ...hidden(reply.body), username: user, password: PASSWORD }).toString();
+        const body = new URLSearchParams({
+          ...hidden(reply.body),
+          username: user,
+          password: this.#password,
+        }).toString();
         at = new URL(action(reply.body), at).href;
         reply = await this.get(at, [], 'POST', body);
       } else break;
@@ -169,6 +178,11 @@ export class Browser {
       else this.jar.set(key, { value: pair.slice(eq + 1), domain });
     }
   }
+}
+
+function framing(r: { readonly method: string; readonly body: string }): string[] {
+  const length = r.method === 'POST' ? [`Content-Length: ${r.body.length}`] : [];
+  return r.body === '' ? length : [...length, 'Content-Type: application/x-www-form-urlencoded'];
 }
 
 function action(html: string): string {

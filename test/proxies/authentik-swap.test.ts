@@ -1,0 +1,28 @@
+import { swap } from './swap.ts';
+
+swap('nginx', {
+  copied: 6,
+  open: ['x-authentik-jwt', 'x-authentik-meta-app'],
+  hearsScripts: true,
+  routesOutpost: true,
+  forms: {
+    'its older form, with $host and $http_host': [
+      [' Host $ak_http_host;', ' Host $host;'],
+      ['$ak_http_host$request_uri', '$http_host$request_uri'],
+    ],
+    'the form that leaves scheme and host out of rd': [
+      ['start?rd=$scheme://$ak_http_host$request_uri;', 'start?rd=$request_uri;'],
+    ],
+  },
+});
+/** What some apps read as X-authentik-…, of the claims that the suite makes; sorted. */
+const ODD = [..."!#$%&'*+^`|~"].map((c) => `x${c}authentik${c}email`);
+const FOLDED = ['x.authentik.email', 'x.authentik.username', 'x_authentik-username', 'x_authentik_email'];
+const SPELLINGS = [...ODD, ...FOLDED, 'x_authentik_groups', 'x_authentik_username'].sort();
+const DISTRUST = [['\t\t\ttrusted_proxies private_ranges\n', '']] as const;
+
+// 2.11 deletes the spellings with a dot or an underscore of what it copies by itself.
+swap('caddy', { copied: 12, open: [...ODD].sort(), hearsScripts: true, routesOutpost: true, distrust: DISTRUST });
+swap('caddy-debian', { copied: 12, open: SPELLINGS, hearsScripts: true, routesOutpost: true, distrust: DISTRUST });
+swap('traefik', { copied: 12, open: SPELLINGS, hearsScripts: true, routesOutpost: true });
+swap('envoy', { copied: 12, open: SPELLINGS, hearsScripts: false, routesOutpost: false });
