@@ -154,6 +154,11 @@ export class Http2Request extends Http2ServerRequest {
     stream.prependListener('close', () => this.#breakOff());
   }
 
+  /** All of its body has come. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
   #breakOff(): void {
     if (!this.#isWhole) this.destroy();
   }
@@ -189,7 +194,10 @@ export class Http2Response extends Http2ServerResponse<Http2Request> {
   override end(chunk?: unknown, encoding?: unknown): this {
     const hasBody = (typeof chunk === 'string' && chunk !== '') || chunk instanceof Uint8Array;
     if (!this.headersSent) this.writeHead(this.statusCode);
-    if (!this.shouldKeepAlive) this.stream.once('finish', () => this.#leaveUnread());
+    if (!this.shouldKeepAlive && !this.req.isWhole) {
+      // A reset takes with it what is not on its way yet: frames leave at the end of this turn.
+      this.stream.once('finish', () => setImmediate(() => this.#leaveUnread()));
+    }
     if (!hasBody || this.#isBodiless) return super.end();
     return super.end(chunk, encoding === 'latin1' ? 'latin1' : 'utf8');
   }
@@ -202,7 +210,7 @@ export class Http2Response extends Http2ServerResponse<Http2Request> {
 
   /** The answer is out; the client is told to send no more of its body (RFC 9113 §8.1). */
   #leaveUnread(): void {
-    if (!this.stream.closed && !this.stream.readableEnded) this.stream.close(constants.NGHTTP2_NO_ERROR);
+    if (!this.stream.closed && !this.req.isWhole) this.stream.close(constants.NGHTTP2_NO_ERROR);
   }
 }
 

@@ -374,6 +374,25 @@ describe('bodies of HTTP/2', () => {
     }
   });
 
+  test('an answer that does not wait for the body arrives whole, and the rest is not awaited', async () => {
+    const session = await openSession(site.tls, site.from);
+    const asked = await askHttp2(session, { authority: APP, path: '/x?a=b', headers: ['accept: text/html'] });
+    assert.equal(asked.reply?.status, 302);
+    assert.match(headerOf(asked.reply, 'location') ?? '', /\/\.lintel\/start\?rd=%2Fx%3Fa%3Db$/);
+    assert.equal(asked.reset, 0);
+    const stream = session.request({ ':method': 'POST', ':authority': APP, ':path': '/x', accept: 'text/html' });
+    stream.on('error', () => {});
+    const status = new Promise((resolve) => stream.once('response', (h) => resolve(h[':status'])));
+    const closed = new Promise((resolve) => stream.once('close', () => resolve(stream.rstCode)));
+    stream.resume();
+    stream.write('the body goes on and on');
+    assert.equal(await status, 303);
+    assert.equal(await closed, 0);
+    const head = await askHttp2(session, { method: 'HEAD', authority: 'auth.example.test', path: '/' });
+    assert.deepEqual([head.reply?.status, head.reply?.body, head.reset], [200, '', 0]);
+    session.destroy();
+  });
+
   test('a body of unknown length goes to the app in chunks, one of known length with it', async () => {
     const session = await openSession(site.tls, site.from);
     for (const headers of [[], ['content-length: 3']]) {
