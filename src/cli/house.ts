@@ -13,7 +13,7 @@ import type { TellFacts } from '../core/profile/tell.ts';
 import { err } from '../core/result.ts';
 import { doorOf } from '../core/sign-in-address.ts';
 import type { Subject } from '../core/subject.ts';
-import { effectivePort, isSecure, known, quote, quoteAddress, type Target, targetUrl } from '../core/target.ts';
+import { effectivePort, isSecure, known, pageUrl, quote, quoteAddress, type Target } from '../core/target.ts';
 import { first, type HeaderList } from '../core/text/header-list.ts';
 import { formatIp, isLoopback } from '../core/text/ip.ts';
 import type { Wire } from '../core/wire.ts';
@@ -93,7 +93,7 @@ function counterOf(policy: Policy, rooms: Rooms): Counter {
   return {
     async begin(wire, { target, place }) {
       if (place === undefined) return err(fault('PORTAL-NONE', `no app has the host ${target.host}`));
-      return (await rooms.door()).begin(request(place, wire, target, `${OUTPOST_DOOR}start`), targetUrl(target));
+      return (await rooms.door()).begin(request(place, wire, target, `${OUTPOST_DOOR}start`), pageUrl(target));
     },
     async serve(wire, target, path) {
       const place = placeOf(policy, target);

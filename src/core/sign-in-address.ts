@@ -5,7 +5,7 @@ import type { PortalAddress } from './policy/compile.ts';
 import type { Candidates } from './policy/decide.ts';
 import type { ParseUrl } from './ports.ts';
 import { err, ok, type Result } from './result.ts';
-import { known, quoteAddress, targetUrl } from './target.ts';
+import { known, pageUrl, quoteAddress, targetUrl } from './target.ts';
 import { isWithin } from './text/host.ts';
 import { escapedPath, parseQuery, queryComponent, queryText } from './text/url-encode.ts';
 
@@ -80,7 +80,7 @@ function startLocation(c: Candidates): string {
   const door = doorOf(c.place?.app.app);
   const { path, query } = c.target;
   const local = `${escapedPath(path.received) || '/'}${query === undefined ? '' : `?${query}`}`;
-  const rd = c.domain?.givenAt !== undefined ? targetUrl(c.target) : door === OUTPOST_DOOR ? c.origin + local : local;
+  const rd = c.domain?.givenAt !== undefined ? pageUrl(c.target) : door === OUTPOST_DOOR ? c.origin + local : local;
   return `${c.domain?.givenAt ?? c.origin}${door}start?rd=${queryComponent(rd)}`;
 }
 

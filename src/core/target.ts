@@ -85,6 +85,11 @@ export function targetUrl(t: Target): string {
   return `${targetOrigin(t)}${escapedPath(t.path.received)}${t.query === undefined ? '' : `?${t.query}`}`;
 }
 
+/** As `targetUrl`, for a browser to come back to: a WebSocket is no page, and its scheme none of a redirect. */
+export function pageUrl(t: Target): string {
+  return targetUrl({ ...t, scheme: isSecure(t.scheme) ? 'https' : 'http' });
+}
+
 export function targetOrigin(t: Target): string {
   return `${t.scheme}://${t.host}${t.port === undefined ? '' : `:${t.port}`}`;
 }

@@ -3,6 +3,7 @@ import { forwardedClient } from '../core/peer.ts';
 import { err, ok } from '../core/result.ts';
 import { quote } from '../core/target.ts';
 import type { Dialect } from './dialect.ts';
+import { agreesWithForwardedHost } from './outpost.ts';
 import { answerOutpost, SENDS_ON } from './outpost-answer.ts';
 import { forwarded, forwardedOr } from './read.ts';
 
@@ -18,6 +19,9 @@ export const outpostEnvoy: Dialect = {
     if (!scheme.ok) return scheme;
     const authority = forwarded(peer, wire.headers, 'host', 'Host');
     if (!authority.ok) return authority;
+    if (!agreesWithForwardedHost(wire, authority.value)) {
+      return err(fault('TARGET-CONFLICT', 'Host and X-Forwarded-Host name different hosts'));
+    }
     const rest = wire.target.slice(endpointPath.length);
     const uri = rest === '' || rest.startsWith('?') ? `/${rest}` : rest;
     if (!uri.startsWith('/')) return err(fault('TARGET-MISSING', `the path after ${quote(endpointPath)} is missing.`));
