@@ -34,6 +34,7 @@ function desk(t: TestContext, storage: string): Desk {
     apps: {
       wiki: { url: 'https://wiki.example.com', access: [{ allow: 'signed_in' }] },
       team: { url: 'https://*.team.example.com:8443', access: [{ allow: 'signed_in' }] },
+      whole: { url: 'https://login.corp.example', domain: 'corp.example', access: [{ allow: 'signed_in' }] },
       shared: { url: 'https://shared.example.org', access: [{ allow: 'signed_in' }] },
     },
   };
@@ -72,6 +73,7 @@ function fill(store: SessionStore): void {
     appSecret('alice red', 'https://red.team.example.com:8443'),
     appSecret('alice blue', 'https://blue.team.example.com:8443'),
     appSecret('alice odd', 'https://red.team.example.com'),
+    { key: keyOf('alice whole'), purpose: { kind: 'gate', domain: 'corp.example' } },
   ]);
   store.open(sessionOf('id-bob', { ...times, createdAt: NOW, user: 'bob', level: 'two_factor' }), [
     portalSecret('bob'),
@@ -129,6 +131,8 @@ for (const kind of ['memory', 'sqlite'] as const) {
     );
     const left = ['alice', 'alice wiki', 'alice red', 'alice blue', 'alice odd'].filter((t) => store.find(keyOf(t)));
     assert.deepEqual(left, ['alice', 'alice wiki', 'alice odd']);
+    assert.match((await at.run('revoke', '--app', 'whole')).out, /^1 cookie of whole is revoked/);
+    assert.equal(await store.find(keyOf('alice whole')), undefined);
     const shared = await at.run('revoke', '--app', 'shared');
     assert.equal(shared.code, 1);
     assert.match(shared.err, /also opens with the cookie that apps of example\.org share/);

@@ -144,6 +144,7 @@ async function revokeApp(store: StoreReach, settings: Settings, name: string, js
   let revoked = 0;
   for (const origin of new Set(bound))
     if (isOriginOf(app, origin)) revoked += await store.revoke({ kind: 'origin', origin });
+  if (app.domain !== undefined) revoked += await store.revoke({ kind: 'domain', domain: app.domain.domain });
   const shared = sharedDomain(settings, app);
   if (shared !== undefined) {
     io.err(`${name} also opens with the cookie that apps of ${shared} share: use --user or --all to close that.\n`);

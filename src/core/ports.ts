@@ -49,7 +49,7 @@ export interface SessionStore extends TokenStore {
   /** Takes it, atomically: of any number of takers one gets it. Expiry is judged by the caller. */
   takeHandOver(codeHash: string): MaybePromise<HandOver | undefined>;
   list(filter: SessionFilter): MaybePromise<readonly SessionSummary[]>;
-  /** Removes matching sessions with all their secrets; for `origin` only the secrets of that app. Returns how many. */
+  /** Removes matching sessions with all their secrets; for `origin` and `domain` those secrets alone. Returns how many. */
   revoke(filter: SessionFilter): MaybePromise<number>;
   /** Removes sessions that are over at `now`, hand-over codes and tokens past their end; at most `limit` a call. */
   sweep(now: number, limit: number): MaybePromise<number>;
@@ -77,7 +77,9 @@ export type SessionFilter =
   | { readonly kind: 'user'; readonly user: string }
   | { readonly kind: 'id'; readonly id: string }
   /** Secrets of kind app bound to this origin. */
-  | { readonly kind: 'origin'; readonly origin: string };
+  | { readonly kind: 'origin'; readonly origin: string }
+  /** Secrets of kind gate for this cookie domain. */
+  | { readonly kind: 'domain'; readonly domain: string };
 
 export interface SessionSummary {
   readonly session: Session;

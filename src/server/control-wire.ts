@@ -59,10 +59,11 @@ export function parseAnswer(line: string): Answer | undefined {
 
 function sessionFilter(value: unknown): SessionFilter | undefined {
   if (!isRecord(value)) return undefined;
-  const { kind, user, id, origin } = value;
+  const { kind, user, id, origin, domain } = value;
   if (kind === 'all') return { kind };
   if (kind === 'user' && typeof user === 'string') return { kind, user };
   if (kind === 'id' && typeof id === 'string') return { kind, id };
+  if (kind === 'domain' && typeof domain === 'string') return { kind, domain };
   return kind === 'origin' && typeof origin === 'string' ? { kind, origin } : undefined;
 }
 

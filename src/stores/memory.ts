@@ -77,12 +77,12 @@ export class MemoryStore implements SessionStore {
   revoke(filter: SessionFilter): number {
     this.#change();
     const matching = this.#matching(filter);
-    if (filter.kind !== 'origin') {
+    if (filter.kind !== 'origin' && filter.kind !== 'domain') {
       for (const entry of matching) this.#drop(entry.session.id);
       return matching.length;
     }
     const found = matching.flatMap((entry) =>
-      [...entry.secrets.values()].filter((s) => isAppSecret(s, filter.origin)).map(({ key }) => ({ entry, key })),
+      [...entry.secrets.values()].filter((s) => isMeant(s, filter)).map(({ key }) => ({ entry, key })),
     );
     for (const { entry, key } of found) this.#forget(entry, key);
     return found.length;
@@ -180,9 +180,8 @@ export class MemoryStore implements SessionStore {
         return entry === undefined ? [] : [entry];
       }
       case 'origin':
-        return [...this.#sessions.values()].filter((e) =>
-          [...e.secrets.values()].some((s) => isAppSecret(s, filter.origin)),
-        );
+      case 'domain':
+        return [...this.#sessions.values()].filter((e) => [...e.secrets.values()].some((s) => isMeant(s, filter)));
       default:
         return filter satisfies never;
     }
@@ -219,8 +218,9 @@ function boundOnce(secrets: Iterable<Secret>): readonly string[] {
   return [...new Set(Array.from(secrets, (s) => boundTo(s.purpose)))].sort();
 }
 
-function isAppSecret({ purpose }: Secret, origin: string): boolean {
-  return purpose.kind === 'app' && purpose.origin === origin;
+function isMeant({ purpose }: Secret, filter: Extract<SessionFilter, { kind: 'origin' | 'domain' }>): boolean {
+  if (filter.kind === 'domain') return purpose.kind === 'gate' && purpose.domain === filter.domain;
+  return purpose.kind === 'app' && purpose.origin === filter.origin;
 }
 
 /** The secret that makes room: the oldest one of an app, so that a long list of apps never signs the portal out. */

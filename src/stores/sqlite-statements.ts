@@ -63,6 +63,12 @@ export function secretValues({ key, purpose, routing }: Secret, session: number 
   return [key, PURPOSE_CODES[purpose.kind], boundTo(purpose), decided, session, place] as const;
 }
 
+/** The secrets that a filter means and no others of their sessions, with one value; undefined: it means whole sessions. */
+export function boundSecrets({ kind }: SessionFilter): string | undefined {
+  if (kind !== 'origin' && kind !== 'domain') return undefined;
+  return `kind = ${kind === 'origin' ? PURPOSE_CODES.app : PURPOSE_CODES.gate} AND bound_to = ?`;
+}
+
 /** The sessions a filter means, as a condition on `s`. */
 export function condition(filter: SessionFilter): { readonly where: string; readonly values: readonly string[] } {
   switch (filter.kind) {
@@ -72,9 +78,10 @@ export function condition(filter: SessionFilter): { readonly where: string; read
       return { where: 's.user = ?', values: [filter.user] };
     case 'id':
       return { where: 's.id = ?', values: [filter.id] };
-    case 'origin': {
-      const where = `s.n IN (SELECT session FROM secrets WHERE kind = ${PURPOSE_CODES.app} AND bound_to = ?)`;
-      return { where, values: [filter.origin] };
+    case 'origin':
+    case 'domain': {
+      const where = `s.n IN (SELECT session FROM secrets WHERE ${boundSecrets(filter)})`;
+      return { where, values: [filter.kind === 'origin' ? filter.origin : filter.domain] };
     }
     default:
       return filter satisfies never;

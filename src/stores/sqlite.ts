@@ -13,8 +13,15 @@ import type { FoundSecret, HandOver, Secret, SecretKey, Session } from '../core/
 import { MAX_SECRETS } from './purpose.ts';
 import { codeOf, explained, openDatabase, SqliteStoreError, transaction, whenFree } from './sqlite-file.ts';
 import { SqliteKeys } from './sqlite-keys.ts';
-import { arrays, cellsOf, foundSecret, handOver, PURPOSE_CODES, SESSION_COLUMNS, session } from './sqlite-rows.ts';
-import { condition, prepareAll, type Statements, secretValues, sessionValues } from './sqlite-statements.ts';
+import { arrays, cellsOf, foundSecret, handOver, SESSION_COLUMNS, session } from './sqlite-rows.ts';
+import {
+  boundSecrets,
+  condition,
+  prepareAll,
+  type Statements,
+  secretValues,
+  sessionValues,
+} from './sqlite-statements.ts';
 import { appToken, listTokens, prepareTokens, revokeTokens, tokenValues } from './sqlite-tokens.ts';
 import { WalIndex } from './wal-index.ts';
 
@@ -134,10 +141,8 @@ export class SqliteStore implements SessionStore {
 
   revoke(filter: SessionFilter): MaybePromise<number> {
     const { where, values } = condition(filter);
-    const sql =
-      filter.kind === 'origin'
-        ? `DELETE FROM secrets WHERE kind = ${PURPOSE_CODES.app} AND bound_to = ?`
-        : `DELETE FROM sessions AS s WHERE ${where}`;
+    const meant = boundSecrets(filter);
+    const sql = meant === undefined ? `DELETE FROM sessions AS s WHERE ${where}` : `DELETE FROM secrets WHERE ${meant}`;
     return this.#write(() => Number(this.#main.prepare(sql).run(...values).changes));
   }
 

@@ -262,6 +262,21 @@ function revoking(it: It): void {
     assert.equal(await store.revoke({ kind: 'all' }), 0);
   });
 
+  it('revokes the secrets of a cookie domain, and leaves the sessions', async (store) => {
+    const gate = (token: string, domain: string): Secret => ({ key: keyOf(token), purpose: { kind: 'gate', domain } });
+    await three(store);
+    await store.attach('a1', gate('a1 gate', 'corp.example'));
+    await store.attach('b1', gate('b1 gate', 'corp.example'));
+    await store.attach('b1', gate('b1 other', 'corp.example.org'));
+    const ids = (await store.list({ kind: 'domain', domain: 'corp.example' })).map((s) => s.session.id);
+    assert.deepEqual(ids, ['b1', 'a1']);
+    assert.equal(await store.revoke({ kind: 'domain', domain: 'corp.example' }), 2);
+    assert.equal(await store.find(keyOf('a1 gate')), undefined);
+    assert.equal((await store.find(keyOf('b1 other')))?.session.id, 'b1');
+    assert.deepEqual(await alive(store), ['a1', 'a1 app', 'a1 wiki', 'a2', 'b1', 'b1 app']);
+    assert.equal(await store.revoke({ kind: 'domain', domain: ORIGIN }), 0);
+  });
+
   it('a revocation is seen by every other opening at its next find', async (store, under) => {
     const other = await under.another();
     await three(store);
