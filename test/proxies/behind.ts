@@ -2,8 +2,13 @@
  * The promises of the product, proven behind one real proxy that runs the shipped example: whatever a client sends, the
  * app hears from Lintel alone who it is; what Lintel refuses never arrives; and without Lintel nobody gets in.
  */
+
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { randomKey } from '../../src/ops/secrets.ts';
+import { SqliteStore } from '../../src/stores/sqlite.ts';
+import { bearer, plantToken, basic as tokenBasic } from '../black-box/app-passwords.ts';
 import { missing, openScope } from '../parts.ts';
 import { fillSignIn, newContext, startBrowser } from './browser.ts';
 import { FRONTS, type Front } from './fronts.ts';
@@ -294,6 +299,30 @@ export function behind(name: keyof typeof FRONTS, manners: Manners = {}): void {
       );
       assert.equal((await asAlice({ path: '/cookies' })).status, 200);
       assert.equal(values(arrived(), 'cookie').join(''), '');
+    });
+
+    test('an app password opens the app it is for, reaches none, and is shut out at once when it is revoked', async () => {
+      const store = new SqliteStore(join(site.dir, 'lintel.db'), randomKey);
+      try {
+        const { secret, token } = await plantToken(store, { apps: ['app'] });
+        const calendar = { method: 'PROPFIND', host: 'calendar.example.org', path: '/' };
+        for (const way of [tokenBasic('alice', secret), bearer(secret)]) {
+          assert.equal((await send({ path: '/api', lines: [way] })).status, 200);
+          const seen = arrived();
+          isAlice(seen);
+          assert.equal(values(seen, 'authorization').join(''), '');
+          assert.equal((await send({ path: '/public/', lines: [way] })).status, 200);
+          assert.equal(values(arrived(), 'authorization').join(''), '');
+          assert.equal((await ask(front.port, { ...calendar, lines: [way] })).status, 401);
+        }
+        await store.revokeTokens({ kind: 'id', id: token.id });
+        for (const way of [tokenBasic('alice', secret), bearer(secret)]) {
+          assert.equal((await send({ path: '/api', lines: [way] })).status, 401);
+        }
+        nothingArrived();
+      } finally {
+        store.close();
+      }
     });
 
     test('a password that Lintel accepted never reaches the app', async () => {
