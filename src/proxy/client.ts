@@ -1,7 +1,6 @@
 import type { ClientRequest, ClientResponse } from '../server/client.ts';
 
-/** RFC 9113 §7: INTERNAL_ERROR and CANCEL. */
-const RESET_INTERNAL = 2;
+/** RFC 9113 §7: CANCEL. */
 const RESET_CANCEL = 8;
 
 /** True when nobody is there any more to read the answer. */
@@ -26,7 +25,8 @@ export function abandon(req: ClientRequest): void {
  */
 export function cut(res: ClientResponse, hasLength: boolean): void {
   const { socket, stream } = res;
-  if (stream !== undefined) stream.close(RESET_INTERNAL);
+  // With close() and a code Node ends the body first, and then it looks whole (INTERNAL_ERROR follows from the error).
+  if (stream !== undefined) stream.destroy(new Error('cut'));
   else if (socket === null) res.destroy();
   else if (!hasLength && res.chunkedEncoding !== true && socket.remoteAddress !== undefined && !('encrypted' in socket))
     socket.resetAndDestroy();

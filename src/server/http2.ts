@@ -164,9 +164,17 @@ export class Http2Request extends Http2ServerRequest {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    if (!this.stream.closed) this.stream.close(constants.NGHTTP2_CANCEL);
+    reset(this.stream);
     callback(error);
   }
+}
+
+/**
+ * Ends a stream with INTERNAL_ERROR. `close()` with a code would end the body first, so that half an answer were a whole
+ * one to the client before the reset came.
+ */
+function reset(stream: ServerHttp2Stream): void {
+  if (!stream.closed) stream.destroy(new Error('reset'));
 }
 
 /** Fields that no HTTP/2 message may have (RFC 9113 §8.2.2). */
@@ -204,7 +212,7 @@ export class Http2Response extends Http2ServerResponse<Http2Request> {
 
   /** Half an answer must not look whole: the stream is reset with an error, the connection stays. */
   override destroy(): this {
-    if (!this.stream.closed) this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    reset(this.stream);
     return this;
   }
 
