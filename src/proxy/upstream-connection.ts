@@ -296,7 +296,8 @@ export class UpstreamConnection {
     if (this.#parser.close(user)) {
       user.flush();
       this.destroy();
-    } else this.#fail('closed', 'the app closed the connection before the end of its answer');
+    } else if (this.#state === 'handshake') this.#fail('tls', 'the app ended the connection before TLS began');
+    else this.#fail('closed', 'the app closed the connection before the end of its answer');
   }
 
   #closed(hadError: boolean): void {
