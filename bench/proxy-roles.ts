@@ -1,6 +1,7 @@
 /**
  * The processes of bench/proxy.ts: `proxy-roles.ts ROLE PORT UPSTREAM_PORT`.
  */
+import { createHash } from 'node:crypto';
 import http from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import { upstreamOf } from '../src/core/app.ts';
@@ -66,6 +67,41 @@ function forwarder(port: number): http.Server {
   });
 }
 
+const MiB = 1024 * 1024;
+const PIECE = Buffer.alloc(65536, 'x');
+
+/** `/N` answers N MiB, a body is read and thrown away, a WebSocket is agreed to and left alone. */
+function streams(): http.Server {
+  const server = http.createServer((req, res) => {
+    if (req.method === 'PUT') {
+      req.resume();
+      req.on('end', () => res.end('taken'));
+      return;
+    }
+    let left = (Number(req.url?.slice(1)) || 0) * MiB;
+    res.writeHead(200, { 'Content-Length': left });
+    const more = () => {
+      while (left > 0) {
+        left -= PIECE.length;
+        if (!res.write(PIECE)) return;
+      }
+      res.end();
+    };
+    res.on('drain', more);
+    more();
+  });
+  server.on('upgrade', (req, socket) => {
+    const accept = createHash('sha1').update(`${req.headers['sec-websocket-key']}${GUID}`).digest('base64');
+    const head = `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept}`;
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\n${head}\r\n\r\n`);
+    socket.on('error', () => {});
+    socket.resume();
+  });
+  return server;
+}
+
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+
 /** What a first attempt looks like: node:http on both sides, headers copied. */
 function crude(port: number): http.Server {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 256 });
@@ -106,6 +142,7 @@ const roles = new Map<string, () => Server>([
   ['forwarder', () => forwarder(Number(upstream))],
   ['crude', () => crude(Number(upstream))],
   ['bare', bare],
+  ['streams', streams],
 ]);
 const make = roles.get(role);
 if (make === undefined) throw new Error(`no such role: ${role}`);

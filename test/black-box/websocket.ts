@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
 import type { Address } from './raw.ts';
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -168,11 +169,17 @@ export interface OpenOptions {
   readonly headers: readonly string[];
   /** Sent right behind the request. */
   readonly early?: Buffer;
+  /** TLS with this server name; the certificate is not checked. */
+  readonly servername?: string;
 }
 
 /** Asks for a WebSocket and waits for the answer, whatever it is. */
-export async function openWebSocket(to: Address, { target = '/ws', headers, early }: OpenOptions) {
-  const socket = connect({ host: to.host, port: to.port, allowHalfOpen: true });
+export async function openWebSocket(to: Address, { target = '/ws', headers, early, servername }: OpenOptions) {
+  const place = { host: to.host, port: to.port, allowHalfOpen: true };
+  const socket =
+    servername === undefined
+      ? connect(place)
+      : connectTls({ ...place, servername, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] });
   const client = new WebSocketClient(socket);
   const key = randomBytes(16).toString('base64');
   const handshake = [

@@ -223,3 +223,18 @@ test('an idle session ends its WebSocket; what the client says keeps it alive, w
   await talking.closed(5000);
   assert.ok(performance.now() - began > 5000, 'until the session was over in any case');
 });
+
+test('over TLS, beside HTTP/2 on the same port', async (t) => {
+  const scope = openScope();
+  t.after(() => scope.close());
+  const echo = await startEcho();
+  t.after(() => echo.close());
+  const listen = 'listen: [https://127.0.0.1:0]\n';
+  const config = base('memory').replace(/^listen: .*\n/, listen) + apps(echo.port, '[{allow: everyone}]');
+  const at = await live(scope, { config });
+  const client = await openWebSocket(at, { headers: EDGE, servername: HOST });
+  assert.equal(client.status, 101, client.head + client.body);
+  assert.ok(await client.echo('hello'));
+  client.socket.end();
+  await client.closed();
+});
