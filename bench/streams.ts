@@ -34,7 +34,11 @@ function exchange(p: Proxy, path: string, bytes = 0): Promise<void> {
     const headers = { ...p.headers, ...(bytes > 0 ? { 'Content-Length': bytes } : {}) };
     const req = http.request({ host: '127.0.0.1', port: p.port, path, method, headers, agent: false }, (res) => {
       res.resume();
-      res.on('end', () => (res.statusCode === 200 ? resolve() : reject(new Error(`${p.name}: ${res.statusCode}`))));
+      res.on('end', () =>
+        res.statusCode === 200
+          ? resolve()
+          : reject(new Error(`${p.name}: ${method} ${path} ${res.statusCode} ${JSON.stringify(res.headers)}`)),
+      );
       res.on('error', reject);
     });
     req.on('error', reject);

@@ -3,6 +3,7 @@ import { type Fault, type FaultId, fault } from '../core/fault.ts';
 import type { ClientRequest, ClientResponse } from '../server/client.ts';
 import { atServer } from './base-path.ts';
 import { cut, isGone } from './client.ts';
+import type { Copies } from './copies.ts';
 import { RequestBody } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
 import type { ResponseHead } from './response-head.ts';
@@ -16,6 +17,7 @@ export interface ExchangeOwner {
   /** Bounds how long the rest of a body that nobody wants may go on. */
   linger(req: ClientRequest): void;
   readonly maxRequestBytes: number;
+  readonly copies: Copies;
 }
 
 export interface ExchangeCall {
@@ -128,9 +130,7 @@ export class Exchange implements ConnectionUser {
       return;
     }
     this.#writeText();
-    const copy = Buffer.allocUnsafeSlow(to - from);
-    bytes.copy(copy, 0, from, to);
-    if (!this.#call.res.write(copy)) this.#pause();
+    if (!this.#owner.copies.write(this.#call.res, bytes, from, to)) this.#pause();
   }
 
   responseEnd(): void {

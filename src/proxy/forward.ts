@@ -4,6 +4,7 @@ import type { Wire } from '../core/wire.ts';
 import type { ClientRequest, ClientResponse, Upgrade } from '../server/client.ts';
 import { agreement } from './agreement.ts';
 import { abandon, hasUnframedBody } from './client.ts';
+import { Copies } from './copies.ts';
 import { Exchange, type ExchangeCall, type ExchangeOwner } from './exchange.ts';
 import { HeaderNames } from './hop-by-hop.ts';
 import { type Asserted, type HeadRules, requestHead } from './request-head.ts';
@@ -122,6 +123,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   );
   const owner: ExchangeOwner = {
     maxRequestBytes: limits.maxRequestBytes,
+    copies: new Copies(),
     take: (address: UpstreamAddress, wanted: Wanted): UpstreamConnection | undefined => pools.take(address, wanted),
     linger(req) {
       if (req.complete) return;

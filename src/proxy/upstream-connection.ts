@@ -275,6 +275,8 @@ export class UpstreamConnection {
       return;
     }
     this.#served++;
+    // The client may be behind with the answer, which stopped the reading: the next one's is another matter.
+    this.#socket.resume();
     const { keepAlive } = this.#timeouts;
     // A second earlier than announced, so that a request does not cross the app's closing on the way.
     const announced = head.idleSeconds === undefined ? keepAlive : head.idleSeconds * 1000 - 1000;

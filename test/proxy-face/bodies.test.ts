@@ -110,6 +110,21 @@ test('a download of 50 MiB to a slow reader keeps memory flat', async (t) => {
   assert.ok(ahead < 20 * MiB, `the app was ${ahead} bytes ahead of the client`);
 });
 
+test('a connection whose answer ended while the client was behind is good for the next request', async (t) => {
+  const backend = await startBackend(
+    t,
+    answering(`HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n${'x'.repeat(50_000)}`),
+  );
+  const face = await startFace(t, backend.port, { highWaterMark: 1024 });
+  const client = openClient(t, face.port);
+  for (let i = 1; i <= 3; i++) {
+    client.send(get(`/${i}`));
+    for (let n = 0; client.received.split('x').length <= i * 50_000; n++, await sleep(5))
+      assert.ok(n < 400, `request ${i}`);
+  }
+  assert.equal(backend.connections.length, 1);
+});
+
 test('an upload is read no faster than the app takes it', async (t) => {
   const backend = await startBackend(t, (c) => {
     c.socket.removeAllListeners('data');

@@ -105,6 +105,8 @@ export interface FaceOptions {
   readonly clientTimeout?: number;
   /** Milliseconds between the arrival of a request and the decision. */
   readonly judgeMs?: number;
+  /** Bytes that a client may be behind before the app has to wait. */
+  readonly highWaterMark?: number;
   /** Of every tunnel; default: it may stay. */
   readonly watch?: TunnelWatch;
   readonly changes?: () => number;
@@ -157,7 +159,14 @@ export async function startFace(scope: Scope, upstreamPort: number, options: Fac
       },
       ...options.call,
     });
-  const server = createServer({ requireHostHeader: false, keepAliveTimeout: 5000 }, handler);
+  const server = createServer(
+    {
+      requireHostHeader: false,
+      keepAliveTimeout: 5000,
+      ...(options.highWaterMark && { highWaterMark: options.highWaterMark }),
+    },
+    handler,
+  );
   server.timeout = options.clientTimeout ?? 0;
   server.maxHeadersCount = 0;
   server.on('checkContinue', handler);
