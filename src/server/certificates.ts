@@ -38,7 +38,8 @@ export function prepareCertificates({ fallback, byName }: PairChoice): Certifica
   };
 }
 
-/** True when the certificate is for this host; `*` stands for one whole label. */
+/** True when the certificate is for this host; `*` stands for one whole label. Never throws, whatever a client says. */
 export function covers(certificate: X509Certificate, host: string): boolean {
-  return certificate.checkHost(host, { partialWildcards: false }) !== undefined;
+  // checkHost throws for NUL, and an exception in the handshake would end the process.
+  return !host.includes('\0') && certificate.checkHost(host, { partialWildcards: false }) !== undefined;
 }

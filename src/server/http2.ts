@@ -65,6 +65,9 @@ export function createDoubleServer(options: SecureServerOptions & Pick<ServerOpt
   });
 }
 
+/** A client that left, which is no fault. */
+const GONE: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
+
 /** The HTTP/2 connections of a server. */
 export interface Sessions {
   /** Tells each client that no new request is taken (GOAWAY); a connection ends with its last open request. */
@@ -91,7 +94,7 @@ export function watchSessions(server: Http2SecureServer, failed: (detail: string
     accepted.once('close', () => open.delete(connection));
     const peer = accepted.remoteAddress ?? '';
     session.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ECONNRESET') failed(error.code ?? error.message, peer);
+      if (!GONE.has(error.code ?? '')) failed(error.code ?? error.message, peer);
     });
     session.on('stream', (stream) => {
       connection.streams++;

@@ -293,6 +293,10 @@ test('certificates change under load: no request fails, new connections get the 
     const before = tally.answered;
     await eventually('answers', () => tally.answered > before + 20);
   }
+  assert.deepEqual(
+    at.log().filter((l) => l.restart_for !== undefined),
+    [],
+  );
   const { answered, failures } = await stop();
   assert.deepEqual(failures, []);
   assert.ok(answered > 100, `${answered} answers`);
