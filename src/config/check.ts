@@ -70,8 +70,6 @@ function checkPortals(settings: Settings, scope: Scope): void {
     for (const app of settings.apps.filter((a) => a.domain === undefined)) {
       for (const [i, url] of app.urls.entries()) {
         if (url.host.kind !== 'exact' || url.host.host !== portal.host || url.port !== portal.port) continue;
-        // authentik's embedded outpost: the portal at the external host of a whole domain; their pages have other names.
-        if (app.domain !== undefined) continue;
         scope.error(
           ['apps', app.name, 'url', i],
           `${portal.host} is the portal; the app ${app.name} cannot have it too.`,

@@ -26,6 +26,13 @@ test('an escaped one is decoded once, into bytes, and ends where the next pair b
   assert.equal(rdOf('rd=https%3A%2F%2Fapp.example.com%2F&x'), 'https://app.example.com/');
 });
 
+test('one whose slashes were left alone is decoded when its query, or its path, is escaped', () => {
+  assert.equal(rdOf('rd=/test%3Ffoo'), '/test?foo');
+  assert.equal(rdOf('rd=https://app.example.com/test%3Ffoo%3D1%26b&x=1'), 'https://app.example.com/test?foo=1&b');
+  assert.equal(rdOf('rd=https://app.example.com%2Fa%2520b%3Fx%3D1'), 'https://app.example.com/a%20b?x=1');
+  assert.equal(rdOf('rd=https://app.example.com/a?x=%3F'), 'https://app.example.com/a?x=%3F');
+});
+
 test('nothing, half an escape and other keys are no address', () => {
   assert.equal(rdOf(undefined), undefined);
   assert.equal(rdOf('x=1'), undefined);

@@ -35,16 +35,25 @@ function isLocal(rd: string): boolean {
 }
 
 /**
- * The value of `rd`, decoded once into bytes as latin1, so that what comes back is what was asked for. authentik's
- * snippets for nginx write the address, or path and query, unescaped: the first slash shows it, and then it is everything
- * to the end of the query, its own escapes untouched (§11).
+ * The value of `rd`, decoded once into bytes as latin1, so that what comes back is what was asked for.
+ *
+ *   rd=https%3A%2F%2Fapp%2Fa%3Fb         escaped as a whole: ends where the next pair begins
+ *   rd=/a%3Fb  rd=https://app/a%3Fb      slashes left alone: the escaped "?" shows it
+ *   rd=https://app%2Fa%3Fb               $scheme://$http_host$escaped_request_uri, as ingress controllers write it
+ *   rd=https://app/a%20b?c=1&d=2         unescaped, as authentik's snippets for nginx write it: everything to the end of
+ *   rd=/a%20b?c=1&d=2                    the query, its own escapes untouched (contract authentik.md §11)
  */
 export function rdOf(query: string | undefined): string | undefined {
   const at = query === undefined ? -1 : query.search(/(?:^|&)rd=/);
   if (query === undefined || at < 0) return undefined;
   const rest = query.slice(query.indexOf('=', at) + 1);
-  if (/^(?:https?:\/)?\//i.test(rest)) return rest;
+  if (UNESCAPED.test(rest) && !ESCAPED_QUERY.test(rest) && !ESCAPED_PATH.test(rest)) return rest;
   const text = (rest.split('&', 1)[0] ?? '').replaceAll('+', ' ');
   if (/%(?![0-9A-Fa-f]{2})/.test(text)) return undefined;
   return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
+
+const UNESCAPED = /^(?:https?:\/)?\//i;
+/** Up to the end, or to where another pair would begin. */
+const ESCAPED_QUERY = /^[^?&]*%3F[^?&]*(?:&|$)/i;
+const ESCAPED_PATH = /^https?:\/\/[^/?#&%]+%2F/i;
