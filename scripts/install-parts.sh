@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the real programs that the tests run: reverse proxies, a browser, a load generator and an app.
+# Installs the real programs that the tests run: reverse proxies, a browser, a load generator and apps.
 # Safe to run again; quick and silent when nothing is missing. Needs root or sudo only when a Debian package is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -7,6 +7,7 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
 
 venv=.cache/venv
 wheels=scripts/install-parts.txt
+apps=.cache/apps
 
 say() { printf 'install-parts: %s\n' "$*" >&2; }
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -53,4 +54,16 @@ if ! cmp -s "$wheels" "$venv/installed.txt"; then
   "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 5 -r "$wheels" ||
     refuse "pip could not install the wheels; is the network there?"
   cp "$wheels" "$venv/installed.txt"
+fi
+
+# Apps from npm stand apart: nobody who only works on Lintel or runs it has to fetch them. No install script runs.
+if ! cmp -s scripts/apps/package-lock.json "$apps/installed.json"; then
+  has npm || refuse "missing: npm, which comes with Node."
+  say "installing the apps of scripts/apps/package.json into $apps"
+  rm -rf "$apps"
+  mkdir -p "$apps"
+  cp scripts/apps/package.json scripts/apps/package-lock.json "$apps/"
+  npm ci --prefix "$apps" --ignore-scripts --no-audit --no-fund --loglevel=error ||
+    refuse "npm could not install the apps; is the network there?"
+  cp scripts/apps/package-lock.json "$apps/installed.json"
 fi

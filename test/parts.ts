@@ -3,7 +3,7 @@
  * is ready when it says so and gone when the test is.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, globSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -15,6 +15,7 @@ export const INSTALL_COMMAND = 'scripts/install-parts.sh';
 export const MISSING_PART = 'MISSING PART:';
 
 const VENV = join(ROOT, '.cache', 'venv', 'bin');
+const APPS = join(ROOT, '.cache', 'apps', 'node_modules', '.bin');
 const SYSTEM = [
   ...(process.env.PATH ?? '').split(delimiter),
   '/usr/local/bin',
@@ -27,10 +28,23 @@ interface Place {
   readonly names: readonly string[];
   readonly dirs: readonly string[];
   readonly version: readonly string[];
+  /** What runs the file, where it does not run by itself on this machine. */
+  readonly by?: string;
+  /** The module of Python that has to be there, where the program is its interpreter. */
+  readonly module?: string;
 }
 
 const system = (version: string, ...names: string[]): Place => ({ names, dirs: SYSTEM, version: [version] });
 const wheel = (name: string, version: string): Place => ({ names: [name], dirs: [VENV], version: [version] });
+/** A library for the virtual environment's Python. */
+const module = (name: string): Place => ({
+  names: ['python3'],
+  dirs: [VENV],
+  version: ['-c', `import ${name}; print(${name}.__version__)`],
+  module: name,
+});
+/** An app from npm; its program is a script, which the tests run on the Node that they run on. */
+const app = (name: string): Place => ({ names: [name], dirs: [APPS], version: ['--version'], by: process.execPath });
 
 const PLACES = {
   nginx: system('-v', 'nginx'),
@@ -42,6 +56,10 @@ const PLACES = {
   traefik: wheel('traefik', 'version'),
   envoy: wheel('envoy', '--version'),
   radicale: wheel('radicale', '--version'),
+  /** A CalDAV client. */
+  caldav: module('caldav'),
+  tiddlywiki: app('tiddlywiki'),
+  'node-red': app('node-red'),
   chromium: system('--version', 'chromium', 'chromium-browser', 'google-chrome'),
   wrk: system('-v', 'wrk'),
   curl: system('--version', 'curl'),
@@ -63,11 +81,11 @@ export function part(name: PartName): Part | undefined {
   for (const dir of place.dirs) {
     for (const file of place.names) {
       const path = join(dir, file);
-      if (isExecutable(path)) {
+      if (isExecutable(path) && hasModule(dir, place.module)) {
         return {
           path,
           get version() {
-            return askVersion(path, place.version);
+            return askVersion(place.by === undefined ? [path] : [place.by, path], place.version);
           },
         };
       }
@@ -85,8 +103,13 @@ function isExecutable(path: string): boolean {
   }
 }
 
-function askVersion(path: string, args: readonly string[]): string {
-  const text = execFileSync('/bin/sh', ['-c', '"$@" 2>&1 || true', 'sh', path, ...args], { encoding: 'utf8' });
+function hasModule(bin: string, name: string | undefined): boolean {
+  if (name === undefined) return true;
+  return globSync(`../lib/python3*/site-packages/${name}`, { cwd: bin }).some((dir) => existsSync(join(bin, dir)));
+}
+
+function askVersion(command: readonly string[], args: readonly string[]): string {
+  const text = execFileSync('/bin/sh', ['-c', '"$@" 2>&1 || true', 'sh', ...command, ...args], { encoding: 'utf8' });
   return /\d+\.\d+(?:\.\d+)?/.exec(text)?.[0] ?? 'unknown';
 }
 
