@@ -187,6 +187,8 @@ const NEVER_SENT: ReadonlySet<string> = new Set([
   'keep-alive',
   'transfer-encoding',
   'upgrade',
+  'http2-settings',
+  'te',
 ]);
 
 /** The answer on a stream. What ends a connection in HTTP/1.1 ends this stream alone. */
