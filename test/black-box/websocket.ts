@@ -27,9 +27,12 @@ export function unframed(bytes: Buffer): { texts: string[]; rest: Buffer } {
   let rest = bytes;
   for (;;) {
     const size = (rest[1] ?? 0) & 0x7f;
-    const from = (rest[1] ?? 0) & 0x80 ? 6 : 2;
+    const isMasked = ((rest[1] ?? 0) & 0x80) !== 0;
+    const from = isMasked ? 6 : 2;
     if (rest.length < from + size || rest.length < 2) return { texts, rest };
-    texts.push(rest.subarray(from, from + size).toString());
+    const body = rest.subarray(from, from + size);
+    const mask = rest.subarray(2, 6);
+    texts.push((isMasked ? body.map((byte, i) => byte ^ (mask[i % 4] ?? 0)) : body).toString());
     rest = rest.subarray(from + size);
   }
 }
