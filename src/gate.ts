@@ -1,5 +1,6 @@
 import type { AssertionSigner } from './core/assertion.ts';
 import type { Challenge, Decision } from './core/decision.ts';
+import type { Dialect } from './core/dialect.ts';
 import { doorPage, doorway } from './core/door-path.ts';
 import type { Endpoint, Strategy } from './core/endpoint.ts';
 import { type Fault, fault } from './core/fault.ts';
@@ -12,7 +13,7 @@ import { ok, type Result } from './core/result.ts';
 import { routingFor } from './core/routing.ts';
 import { type SignIn, signInFor, signInLocation } from './core/sign-in-address.ts';
 import { ANONYMOUS, type Subject, whoIs } from './core/subject.ts';
-import { canonicalTarget, known, type Target, type TargetParts } from './core/target.ts';
+import { canonicalTarget, known, type Target } from './core/target.ts';
 import { first, isPreflight } from './core/text/header-list.ts';
 import { isLoopback } from './core/text/ip.ts';
 import { notAllowing, type Reply, type Wire } from './core/wire.ts';
@@ -41,33 +42,6 @@ export interface Way {
   readonly cookies: readonly string[];
 }
 
-/** What the gate needs of a dialect (see dialects/dialect.ts). */
-export interface CheckDialect {
-  readonly name: string;
-  readonly family: Family;
-  readonly hasDefaultPortal: boolean;
-  readonly ownPaths: 'judge' | 'serve' | 'pass';
-  /** True: a browser is sent on to sign in by the check answer, which begins the sign-in. */
-  beginsSignIn(wire: Wire): boolean;
-  read(
-    wire: Wire,
-    peer: TrustedPeer,
-    endpointPath: string,
-  ): { ok: true; value: { parts: TargetParts } } | { ok: false; error: Fault };
-  portalOverride(wire: Wire): string | undefined;
-  write(decision: Decision, context: GateRendering): Reply;
-}
-
-export interface GateRendering {
-  readonly wire: Wire;
-  readonly target: Target | undefined;
-  readonly location: string | undefined;
-  readonly cookies: readonly string[];
-  readonly hosts: readonly string[];
-  readonly identity: readonly string[];
-  readonly authorization: string;
-}
-
 /** A judged request: the decision and what a renderer or forwarder needs to carry it out. */
 export interface Judged {
   readonly decision: Decision;
@@ -84,7 +58,7 @@ export interface Judged {
 export function check(
   ports: GatePorts,
   endpoint: Endpoint,
-  dialect: CheckDialect,
+  dialect: Dialect,
   wire: Wire,
   peer: TrustedPeer | undefined,
 ): MaybePromise<Reply> {
@@ -129,7 +103,7 @@ function untrusted(wire: Wire): Result<never, Fault> {
   return { ok: false, error: fault('PEER-UNTRUSTED', detail) };
 }
 
-function readTarget(dialect: CheckDialect, wire: Wire, peer: TrustedPeer, path: string): Result<Target, Fault> {
+function readTarget(dialect: Dialect, wire: Wire, peer: TrustedPeer, path: string): Result<Target, Fault> {
   const asked = dialect.read(wire, peer, path);
   return asked.ok ? canonicalTarget({ ...asked.value.parts, preflight: isPreflight(wire.headers) }) : asked;
 }
@@ -137,7 +111,7 @@ function readTarget(dialect: CheckDialect, wire: Wire, peer: TrustedPeer, path: 
 function judgeAsked(
   ports: GatePorts,
   endpoint: Endpoint,
-  dialect: CheckDialect,
+  dialect: Dialect,
   wire: Wire,
   target: Target,
   passes: boolean,

@@ -1,8 +1,8 @@
 import type { Challenge, Decision } from '../core/decision.ts';
+import type { Rendering } from '../core/dialect.ts';
 import { FAULTS, type Fault, type FaultId } from '../core/fault.ts';
 import { known } from '../core/target.ts';
 import type { Reply } from '../core/wire.ts';
-import type { Rendering } from './dialect.ts';
 import { isBrowser, prefersJson } from './negotiate.ts';
 
 /** How the check endpoints differ when they answer (contract §2.5). */

@@ -1,9 +1,10 @@
+import type { Dialect } from '../core/dialect.ts';
 import { type Fault, fault } from '../core/fault.ts';
 import { forwardedClient } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { quoteAddress } from '../core/target.ts';
 import { answer } from './answer.ts';
-import { type Dialect, OF_AUTHELIA } from './dialect.ts';
+import { OF_AUTHELIA } from './of-authelia.ts';
 import { endpointParameter, forwarded } from './read.ts';
 
 /**

@@ -1,5 +1,6 @@
 import type { CheckAnswer, CheckAttributes } from '../core/check-message.ts';
 import type { Decision } from '../core/decision.ts';
+import type { Rendering } from '../core/dialect.ts';
 import { type Fault, fault } from '../core/fault.ts';
 import { forwardedClient, type TrustedPeer } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
@@ -8,7 +9,6 @@ import { withoutCookies } from '../core/text/cookie.ts';
 import { all, first, foldName, single } from '../core/text/header-list.ts';
 import type { Ip } from '../core/text/ip.ts';
 import { answer } from './answer.ts';
-import type { Rendering } from './dialect.ts';
 import { forwardedOr } from './read.ts';
 
 /** What no client may say to an app, whichever app it is. */

@@ -1,7 +1,8 @@
+import type { Dialect } from '../core/dialect.ts';
 import { forwardedClient } from '../core/peer.ts';
 import { ok } from '../core/result.ts';
 import { answer } from './answer.ts';
-import { type Dialect, OF_AUTHELIA } from './dialect.ts';
+import { OF_AUTHELIA } from './of-authelia.ts';
 import { connectionScheme, endpointParameter, forwarded, forwardedOr } from './read.ts';
 
 /**

@@ -1,3 +1,4 @@
+import type { Asked, Dialect } from '../core/dialect.ts';
 import { type Fault, fault } from '../core/fault.ts';
 import { forwardedClient, type TrustedPeer } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
@@ -6,7 +7,7 @@ import { parseAuthority } from '../core/text/host.ts';
 import type { Wire } from '../core/wire.ts';
 import { answer } from './answer.ts';
 import { splitUrl } from './auth-request.ts';
-import { type Asked, type Dialect, OF_AUTHELIA } from './dialect.ts';
+import { OF_AUTHELIA } from './of-authelia.ts';
 import { connectionScheme, endpointParameter, forwarded, forwardedOr, headerText, present } from './read.ts';
 
 /**

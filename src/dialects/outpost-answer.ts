@@ -1,9 +1,9 @@
 import type { Decision } from '../core/decision.ts';
+import type { Rendering } from '../core/dialect.ts';
 import { FAULTS, type Fault, type FaultId } from '../core/fault.ts';
 import { first } from '../core/text/header-list.ts';
 import type { Reply, Wire } from '../core/wire.ts';
 import { answer } from './answer.ts';
-import type { Rendering } from './dialect.ts';
 import { asksForPage, isProgram } from './negotiate.ts';
 import { errorReply } from './page.ts';
 

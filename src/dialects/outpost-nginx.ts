@@ -1,7 +1,7 @@
+import type { Dialect } from '../core/dialect.ts';
 import { fault } from '../core/fault.ts';
 import { err, ok } from '../core/result.ts';
 import { splitUrl } from './auth-request.ts';
-import type { Dialect } from './dialect.ts';
 import { agreesWithForwardedHost } from './outpost.ts';
 import { answerOutpost, SENDS_ON } from './outpost-answer.ts';
 import { forwarded } from './read.ts';

@@ -1,4 +1,4 @@
-import type { Dialect } from './dialect.ts';
+import type { Dialect } from '../core/dialect.ts';
 import { readForwarded } from './outpost.ts';
 import { answerOutpost, SENDS_ON } from './outpost-answer.ts';
 

@@ -1,6 +1,6 @@
+import type { Dialect } from '../core/dialect.ts';
 import type { Implementation } from '../core/endpoint.ts';
 import { authRequest } from './auth-request.ts';
-import type { Dialect } from './dialect.ts';
 import { extAuthz } from './ext-authz.ts';
 import { forwardAuth } from './forward-auth.ts';
 import { legacy } from './legacy.ts';

@@ -1,11 +1,11 @@
-import type { Decision } from '../core/decision.ts';
-import type { Implementation } from '../core/endpoint.ts';
-import type { Fault } from '../core/fault.ts';
-import type { TrustedPeer } from '../core/peer.ts';
-import type { Family } from '../core/policy/compile.ts';
-import type { Result } from '../core/result.ts';
-import type { Target, TargetParts } from '../core/target.ts';
-import type { Reply, Wire } from '../core/wire.ts';
+import type { Decision } from './decision.ts';
+import type { Implementation } from './endpoint.ts';
+import type { Fault } from './fault.ts';
+import type { TrustedPeer } from './peer.ts';
+import type { Family } from './policy/compile.ts';
+import type { Result } from './result.ts';
+import type { Target, TargetParts } from './target.ts';
+import type { Reply, Wire } from './wire.ts';
 
 /** How one kind of reverse proxy speaks: read a target, write a decision. Nothing else knows header names of proxies. */
 export interface Dialect {
@@ -50,6 +50,3 @@ export interface Rendering {
   /** What the app may see as `Authorization`: the client's own unless Lintel consumed it. */
   readonly authorization: string;
 }
-
-/** What the four dialects of Authelia have in common. */
-export const OF_AUTHELIA = { family: 'remote', ownPaths: 'judge', beginsSignIn: () => false } as const;
