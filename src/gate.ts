@@ -136,6 +136,16 @@ export interface AskOptions {
   readonly passes: boolean;
 }
 
+/** For a request that comes to Lintel itself, or through a proxy that tells all there is. */
+export const ASKED_DIRECTLY: AskOptions = {
+  override: undefined,
+  hasDefaultPortal: true,
+  demandsBasic: false,
+  family: 'remote',
+  beginsSignIn: false,
+  passes: false,
+};
+
 /** Stages 3 to 5, the same for check endpoints and the proxy face: candidates, subject, decision. */
 export function judge(
   ports: GatePorts,

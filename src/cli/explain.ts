@@ -20,7 +20,8 @@ import { count, problemText } from './config.ts';
 import { decisionJson, explanationJson } from './explanation/json.ts';
 import { askedFor } from './explanation/question.ts';
 import { explanationText, faultText, questionText } from './explanation/text.ts';
-import { policyOf, tellFacts } from './house.ts';
+import { policyOf } from './house.ts';
+import { tellFacts } from './tell-facts.ts';
 import { inkFor, printable } from './terminal.ts';
 import { openUsers } from './users-source.ts';
 

@@ -7,10 +7,10 @@ import { first, isPreflight } from '../core/text/header-list.ts';
 import type { Wire } from '../core/wire.ts';
 import { directStrategies } from '../dialects/direct.ts';
 import { type CheckRules, plainHeaders, readCheck, writeCheck } from '../dialects/ext-authz-grpc.ts';
-import { faulty, type GatePorts, type Judged, judge, witness } from '../gate.ts';
+import { ASKED_DIRECTLY, faulty, type GatePorts, type Judged, judge, witness } from '../gate.ts';
 import { isClientClaim } from '../proxy/client-claims.ts';
 import type { Caller, GrpcFace } from '../server/grpc.ts';
-import { proxyGuards } from './house.ts';
+import { proxyGuards } from './proxy-face.ts';
 
 /** What changes with a reload. */
 export interface InForce {
@@ -19,14 +19,6 @@ export interface InForce {
 }
 
 const DIALECT = 'ExtAuthzGrpc';
-const ASK = {
-  override: undefined,
-  hasDefaultPortal: true,
-  demandsBasic: false,
-  family: 'remote',
-  beginsSignIn: false,
-  passes: false,
-} as const;
 
 /** Envoy's gRPC checks: the same judgement as everywhere, read and written in the words of that API. A reload counts at once. */
 export function grpcFace(inForce: () => InForce): GrpcFace {
@@ -62,7 +54,7 @@ function judgeCheck(
   if (!parts.ok) return faulty(parts.error);
   const target = canonicalTarget({ ...parts.value, preflight: isPreflight(wire.headers) });
   if (!target.ok) return faulty(target.error);
-  return judge(gate, target.value, directStrategies(settings.basicCacheMs), wire, ASK);
+  return judge(gate, target.value, directStrategies(settings.basicCacheMs), wire, ASKED_DIRECTLY);
 }
 
 function wireOf(attributes: CheckAttributes, { peer, encrypted }: Caller): Wire {

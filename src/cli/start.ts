@@ -17,8 +17,9 @@ import { opsFace } from '../server/ops-face.ts';
 import { redirect } from '../server/redirect.ts';
 import { startSweeper } from '../stores/sweep.ts';
 import { openStore } from '../stores/table.ts';
-import { type BuiltHouse, buildHouse, proxyGuards, type Rooms } from './house.ts';
+import { type BuiltHouse, buildHouse, type Rooms } from './house.ts';
 import { type Listeners, openListeners } from './listeners.ts';
+import { proxyGuards } from './proxy-face.ts';
 import { Grounds } from './tunnel-watch.ts';
 
 /** A running Lintel. */
