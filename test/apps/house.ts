@@ -13,9 +13,18 @@ import { fillSignIn } from '../proxies/browser.ts';
 export const PORTAL = 'https://auth.example.com';
 
 const PEOPLE = {
-  alice: { password: 'down the rabbit hole', displayname: 'Alice Ångström', email: 'alice@example.com' },
+  alice: {
+    password: 'down the rabbit hole',
+    displayname: 'Alice Ångström',
+    email: 'alice@example.com',
+    groups: ['players'],
+    attributes: { additionalHeaders: { 'X-Role': 'queen', 'X-Square': 8 } },
+  },
   bob: { password: 'can we fix it', displayname: 'Bob' },
   jürgen: { password: 'grüß gott', displayname: 'Jürgen' },
+};
+const GROUPS = {
+  players: { attributes: { additionalHeaders: { 'X-Team': 'looking glass', 'X-Role': 'pawn' } } },
 };
 export type Name = keyof typeof PEOPLE;
 
@@ -26,8 +35,8 @@ export interface House extends Live {
   readonly ca: string;
 }
 
-/** `apps` as in lintel.yml; PORT stands for the port of the house. */
-export async function startHouse(scope: Scope, apps: object): Promise<House> {
+/** `apps` as in lintel.yml; PORT stands for the port of the house. `wrapper` as in `live`. */
+export async function startHouse(scope: Scope, apps: object, wrapper: readonly string[] = []): Promise<House> {
   const port = await freePort();
   const dir = tempDir(scope);
   const settings = {
@@ -40,7 +49,8 @@ export async function startHouse(scope: Scope, apps: object): Promise<House> {
     apps,
   };
   const config = JSON.stringify(settings, undefined, 1).replaceAll('PORT', String(port));
-  const at = await live(scope, { config, users: usersFile(PEOPLE), dir });
+  const users = JSON.stringify({ groups: GROUPS, ...JSON.parse(usersFile(PEOPLE)) }, undefined, 1);
+  const at = await live(scope, { config, users, dir, wrapper });
   return { ...at, host: '127.0.0.1', port, ca: `${dir}/lintel-selfsigned.pem` };
 }
 

@@ -48,6 +48,8 @@ export interface LiveOptions {
   readonly users?: Readonly<Record<string, Account>> | string;
   /** The directory, where somebody made it already. */
   readonly dir?: string;
+  /** A command that runs the rest of its arguments, without a process in between. */
+  readonly wrapper?: readonly string[];
 }
 
 /** Starts it and returns once it says that it is ready. */
@@ -65,7 +67,8 @@ export async function live(scope: Scope, options: LiveOptions): Promise<Live> {
     NODE_COMPILE_CACHE: join(tmpdir(), 'lintel-test-compile-cache'),
   };
   const ready = /"listen":"([^"]*)","metrics":"([^"]*)","message":"ready"/;
-  const { child, output } = await startProcess(scope, LINTEL, ['serve', '--config', config], { cwd: dir, env, ready });
+  const [command = '', ...args] = [...(options.wrapper ?? []), LINTEL, 'serve', '--config', config];
+  const { child, output } = await startProcess(scope, command, args, { cwd: dir, env, ready });
   const [, listen = '', metrics = ''] = ready.exec(output()) ?? [];
   const exited = new Promise<Awaited<Live['exited']>>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));

@@ -22,20 +22,32 @@ export interface Capture {
   taken(): Seen[];
 }
 
-/** An app that answers everything with 200 and remembers it, but for the icon that a browser asks for by itself. */
-export async function startCapture(scope: Scope): Promise<Capture> {
+const PAGE = '<title>captured</title>the app answered';
+
+/**
+ * An app that answers everything with 200 and a page, and remembers it, but for the icon that a browser asks for by
+ * itself. It listens on a port of its own of 127.0.0.1, or where it is told.
+ */
+export async function startCapture(
+  scope: Scope,
+  page = PAGE,
+  at: { readonly host: string; readonly port: number } = { host: '127.0.0.1', port: 0 },
+): Promise<Capture> {
   let seen: Seen[] = [];
   const server = createServer((req, res) => {
     const chunks: Buffer[] = [];
     req.on('data', (chunk: Buffer) => chunks.push(chunk));
     req.on('end', () => {
       const { method = '', url = '', rawHeaders, rawTrailers } = req;
-      if (url !== '/favicon.ico')
+      if (!url.endsWith('/favicon.ico'))
         seen.push({ method, url, rawHeaders, rawTrailers, body: Buffer.concat(chunks).toString('latin1') });
-      res.writeHead(200, { 'content-type': 'text/html' }).end('<title>captured</title>the app answered');
+      res.writeHead(200, { 'content-type': 'text/html' }).end(page);
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(at, resolve);
+  });
   scope.after(() => {
     server.closeAllConnections();
     server.close();
