@@ -29,7 +29,7 @@ export function readPreflight(raw: RawApp, path: Path, scope: Scope): Rule[] {
 
 /**
  * `unauthenticated:`, one expression a line as authentik has them (contract authentik.md §5): RE2, found anywhere in the
- * canonical path, or in the whole URL where the app is a whole domain. Blank lines are ignored; one that is no
+ * canonical path, or in the whole URL where the app is a whole domain (there one that begins with a scheme is tied down). Blank lines are ignored; one that is no
  * expression is an error, since a rule that is left out would not be noticed.
  */
 export function readUnauthenticated(raw: RawApp, path: Path, scope: Scope): Rule[] {
@@ -37,7 +37,7 @@ export function readUnauthenticated(raw: RawApp, path: Path, scope: Scope): Rule
   const regexes: Regex[] = [];
   for (const [text, where] of listed(raw.unauthenticated, at)) {
     for (const [i, line] of text.split(/\r\n|\r|\n/).entries()) {
-      const source = line.trim();
+      const source = tied(line.trim(), raw.domain !== undefined);
       const regex = source === '' ? undefined : readLine(source, i + 1, where, scope);
       if (regex !== undefined) regexes.push(regex);
     }
@@ -45,6 +45,14 @@ export function readUnauthenticated(raw: RawApp, path: Path, scope: Scope): Rule
   if (regexes.length === 0) return [];
   const what = raw.domain === undefined ? { pathRegexes: regexes } : { urlRegexes: regexes };
   return [{ ...bare(scope.place(at), name(at)), ...what, outcome: { kind: 'everyone' } }];
+}
+
+/**
+ * A whole address begins with its scheme, so an expression that does is tied to the beginning. Found anywhere, as
+ * authentik has it, `https://open.example.com/` would open every page whose query somebody adds it to.
+ */
+function tied(source: string, isAddress: boolean): string {
+  return isAddress && /^https?\??:/.test(source) && !source.includes('|') ? `^${source}` : source;
 }
 
 function readLine(source: string, line: number, at: Path, scope: Scope): Regex | undefined {

@@ -232,7 +232,9 @@ test('the examples and the demo are free of it', async () => {
     const file = join(mkdtempSync(join(directory, 'e')), 'lintel.yml');
     writeFileSync(file, text);
     const loaded = await loadConfig([file], {});
-    assert.deepEqual(loaded.ok && loaded.warnings, [], JSON.stringify(loaded));
+    // An app that is a whole domain is always told what sharing a cookie means.
+    const warnings = loaded.ok ? loaded.warnings.filter((w) => !w.message.includes('can replay it')) : undefined;
+    assert.deepEqual(warnings, [], JSON.stringify(loaded));
   }
 });
 

@@ -109,6 +109,9 @@ function compare(reply: Reply, c: OutpostCase): void {
   if (e.location !== undefined) fits(valuesOf(reply, 'location'), e.location, 'Location');
   if (e.lands !== undefined) assert.equal(landing(reply), e.lands);
   if (e.cookie !== undefined) fitsCookie(reply, e.cookie);
+  if (c.ask !== 'direct' && c.flow === undefined) {
+    assert.ok(valuesOf(reply, 'set-cookie').length <= 1, 'nginx relays only the first Set-Cookie of a check');
+  }
   if (e.noCookie) assert.deepEqual(valuesOf(reply, 'set-cookie'), []);
   if (e.body !== undefined) fits([reply.body], e.body, 'body');
   if (e.error !== undefined) assert.equal(headerOf(reply, 'x-lintel-error'), e.error);

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { ask, exchange, headerOf, type Reply, requestBytes, valuesOf } from '../black-box/raw.ts';
-import { Browser, type Front, PASSWORD, street } from '../outpost/street.ts';
+import { plant, signIn } from '../black-box/sessions.ts';
+import { Browser, type Front, PASSWORD, PORTAL, street } from '../outpost/street.ts';
 import { type OutpostCase, originOf, outpostRequest, ROWS } from './outpost-cases.ts';
 import { appCookie, type World } from './outpost-world.ts';
 
@@ -31,6 +32,12 @@ async function toCallback(
 
 const person = (c: OutpostCase) => c.as ?? 'foo';
 const url = (c: OutpostCase) => c.url ?? '';
+
+/** The case, with a session that differs in these facts from one that was just begun. */
+async function planted(world: World, c: OutpostCase, facts: Parameters<typeof plant>[2]): Promise<Reply> {
+  const [name, token = ''] = (await world.session(person(c), url(c))).split('=');
+  return ask(world.at, outpostRequest(c, `${name}=${await plant(world.store, token, facts)}`));
+}
 
 export const FLOWS: Readonly<Record<string, Flow>> = {
   'the callback of a sign-in': async (world, c) => {
@@ -154,6 +161,22 @@ export const FLOWS: Readonly<Record<string, Flow>> = {
     const done = await exchange(world.at, requestBytes(outpostRequest(c, cookie)), { timeoutMs: 1_500 });
     const status = Number(/^HTTP\/1\.1 (\d+)/.exec(done.rest)?.[1] ?? done.replies[0]?.status);
     return done.replies[0] ?? { status, headers: [], body: '' };
+  },
+  'a session past its end': (world, c) => planted(world, c, { expiresAt: Date.now() - 1000 }),
+  'a session idle for too long': (world, c) => planted(world, c, { lastSeenAt: Date.now() - 2 * 3_600_000 }),
+  'the cookie of the portal': async (world, c) => {
+    const cookies = await signIn(world.at, PORTAL, person(c), PASSWORD);
+    const token = cookies.get('__Host-lintel');
+    assert.ok(token);
+    return ask(world.at, outpostRequest(c, `__Host-lintel=${token}; __Host-lintel-app=${token}`));
+  },
+  'the cookie of a sign-in under way': async (world, c) => {
+    const browser = new Browser(world.at, 'traefik');
+    await browser.get(url(c));
+    const [pair = ''] = browser.cookies(new URL(url(c)).hostname).split('; ');
+    const nonce = pair.split('.')[1];
+    assert.match(nonce ?? '', /^[\w-]{43}$/);
+    return ask(world.at, outpostRequest(c, `${pair}; __Host-lintel-app=${nonce}`));
   },
   'once signed out': async (world, c) => {
     const browser = await world.signedIn(person(c), url(c));
