@@ -3,7 +3,7 @@ import { swap } from './swap.ts';
 swap('nginx', {
   copied: 6,
   open: ['x-authentik-jwt', 'x-authentik-meta-app'],
-  hearsScripts: true,
+  hearsScripts: 'start',
   routesOutpost: true,
   forms: {
     'its older form, with $host and $http_host': [
@@ -22,7 +22,10 @@ const SPELLINGS = [...ODD, ...FOLDED, 'x_authentik_groups', 'x_authentik_usernam
 const DISTRUST = [['\t\t\ttrusted_proxies private_ranges\n', '']] as const;
 
 // 2.11 deletes the spellings with a dot or an underscore of what it copies by itself.
-swap('caddy', { copied: 12, open: [...ODD].sort(), hearsScripts: true, routesOutpost: true, distrust: DISTRUST });
-swap('caddy-debian', { copied: 12, open: SPELLINGS, hearsScripts: true, routesOutpost: true, distrust: DISTRUST });
-swap('traefik', { copied: 12, open: SPELLINGS, hearsScripts: true, routesOutpost: true });
-swap('envoy', { copied: 12, open: SPELLINGS, hearsScripts: false, routesOutpost: false });
+swap('caddy', { copied: 12, open: [...ODD].sort(), hearsScripts: 'check', routesOutpost: true, distrust: DISTRUST });
+swap('caddy-debian', { copied: 12, open: SPELLINGS, hearsScripts: 'check', routesOutpost: true, distrust: DISTRUST });
+swap('traefik', { copied: 12, open: SPELLINGS, hearsScripts: 'check', routesOutpost: true });
+swap('envoy', { copied: 12, open: SPELLINGS, hearsScripts: 'nobody', routesOutpost: false });
+// authentik's template deletes six names and six spellings of them by itself.
+const UNNAMED = [...ODD, 'x.authentik.email', 'x.authentik.username', 'x_authentik-username'].sort();
+swap('haproxy', { copied: 12, open: UNNAMED, hearsScripts: 'start', routesOutpost: true });

@@ -178,10 +178,35 @@ const envoy: SwapFront = {
   },
 };
 
+const haproxy: SwapFront = {
+  part: 'haproxy',
+  file: 'haproxy.cfg',
+  async start(scope, site, change = []) {
+    const port = await freePort();
+    const dir = tempDir(scope);
+    const pem = ['fullchain.pem', 'privkey.pem'].map((name) => readFileSync(join(site.dir, name), 'utf8'));
+    writeFileSync(join(dir, 'example.pem'), pem.join(''));
+    const file = place('haproxy.cfg', join(dir, 'haproxy.cfg'), change, [
+      ...addresses(site),
+      ['bind :443 ', `bind 127.0.0.1:${port} `],
+      ['/etc/ssl/example.com/', `${dir}/`],
+      ['/usr/share/haproxy/?/http.lua', `${dir}/?.lua`],
+      ['/usr/share/haproxy/auth-request.lua', LUA],
+    ]);
+    execFileSync(partPath('haproxy'), ['-c', '-q', '-f', file], { stdio: 'pipe' });
+    await startProcess(scope, partPath('haproxy'), ['-db', '-f', file], { ready: port });
+    return port;
+  },
+};
+
+/** Another action of the same name may be named for a trial: the module itself, where it is at hand. */
+const LUA = process.env.LINTEL_TEST_AUTH_REQUEST_LUA ?? join(import.meta.dirname, 'auth-intercept.lua');
+
 export const SWAP_FRONTS = {
   nginx,
   caddy: caddy('caddy'),
   'caddy-debian': caddy('caddy-debian'),
   traefik,
   envoy,
+  haproxy,
 } as const satisfies Record<string, SwapFront>;
