@@ -16,7 +16,16 @@ import {
   type UserSource,
   whenReady,
 } from './core/ports.ts';
-import { belongsTo, type FoundSecret, isAlive, isTouchDue, opens, parseToken, type Session } from './core/session.ts';
+import {
+  belongsTo,
+  type FoundSecret,
+  isAlive,
+  isTouchDue,
+  opens,
+  parseToken,
+  type SecretPurpose,
+  type Session,
+} from './core/session.ts';
 import { ANONYMOUS, type Subject, type User } from './core/subject.ts';
 import { known } from './core/target.ts';
 import { pickCookies } from './core/text/cookie.ts';
@@ -258,9 +267,17 @@ function presentedSession(
   p: Presented,
 ): MaybePromise<FoundSecret | undefined> {
   const { origin, domain } = p.candidates;
-  const own = sessionOf(ports, lines, cookieNames(origin.startsWith('https:') || origin.startsWith('wss:')).app, p);
+  const name = cookieNames(origin.startsWith('https:') || origin.startsWith('wss:')).app;
+  const own = sessionOf(ports, lines, { name, opens: { kind: 'app', origin } }, p);
   if (domain === undefined) return own;
-  return whenReady(own, (found) => found ?? sessionOf(ports, lines, domain.cookie, p));
+  const shared: Door = { name: domain.cookie, opens: { kind: 'gate', domain: domain.domain } };
+  return whenReady(own, (found) => found ?? sessionOf(ports, lines, shared, p));
+}
+
+/** A cookie, and what its secret has to be for: no secret counts under the name of another. */
+interface Door {
+  readonly name: string;
+  readonly opens: SecretPurpose;
 }
 
 /**
@@ -270,37 +287,43 @@ function presentedSession(
 function sessionOf(
   ports: IdentifyPorts,
   lines: readonly string[],
-  name: string,
+  door: Door,
   p: Presented,
 ): MaybePromise<FoundSecret | undefined> {
+  const { name } = door;
   const [value, ...others] =
     lines.length === 1 ? pickCookies(lines[0] ?? '', name) : lines.flatMap((l) => pickCookies(l, name));
   if (value === undefined || others.length > 3) return undefined;
-  const found = sessionOfToken(ports, value, p);
-  return others.length === 0 ? found : commonSession(ports, found, others, p);
+  const found = sessionOfToken(ports, value, door, p);
+  return others.length === 0 ? found : commonSession(ports, found, others, door, p);
 }
 
 async function commonSession(
   ports: IdentifyPorts,
   one: MaybePromise<FoundSecret | undefined>,
   others: readonly string[],
+  door: Door,
   p: Presented,
 ): Promise<FoundSecret | undefined> {
   const found = await one;
   for (const value of others) {
-    const other = await sessionOfToken(ports, value, p);
+    const other = await sessionOfToken(ports, value, door, p);
     if (other?.session.id !== found?.session.id) return undefined;
   }
   return found;
 }
 
-function sessionOfToken(ports: IdentifyPorts, value: string, p: Presented): MaybePromise<FoundSecret | undefined> {
+function sessionOfToken(
+  ports: IdentifyPorts,
+  value: string,
+  door: Door,
+  p: Presented,
+): MaybePromise<FoundSecret | undefined> {
   const token = parseToken(value);
   if (token === undefined) return undefined;
   return whenReady(ports.store.find(ports.secrets.hash(token)), (found) => {
-    const { origin, target, place } = p.candidates;
-    const good =
-      found !== undefined && isAlive(found.session, ports.clock.now()) && opens(found.purpose, origin, target.host);
+    const { place } = p.candidates;
+    const good = found !== undefined && isAlive(found.session, ports.clock.now()) && opens(found.purpose, door.opens);
     // From before the app chose its backend at sign-in: another sign-in is needed, never the backend of everybody else.
     const chosen = place?.app.app.routing === undefined || found?.routing !== undefined;
     return good && chosen ? found : undefined;

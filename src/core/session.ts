@@ -1,6 +1,5 @@
 import type { Routing } from './expression.ts';
 import type { Level, User } from './subject.ts';
-import { isWithin } from './text/host.ts';
 
 /**
  * Three secrets point to one session record (architecture §6), and none opens another's door:
@@ -79,15 +78,17 @@ export function isTouchDue(s: Session, now: number): boolean {
   return s.idleMs !== undefined && now - s.lastSeenAt >= Math.min(60_000, s.idleMs / 10);
 }
 
-/** May a secret of this purpose speak for a request to `origin` (scheme://host[:port]) on `host`? */
-export function opens(purpose: SecretPurpose, origin: string, host: string): boolean {
+/**
+ * Is a secret of this purpose the one that a door asks for? The name of a cookie says only which door its sender wants:
+ * hosts below a domain see each other's shared cookie, and may show it under any name.
+ */
+export function opens(purpose: SecretPurpose, door: SecretPurpose): boolean {
   switch (purpose.kind) {
     case 'portal':
-      return false;
     case 'app':
-      return purpose.origin === origin;
+      return door.kind === purpose.kind && door.origin === purpose.origin;
     case 'gate':
-      return isWithin(host, purpose.domain);
+      return door.kind === 'gate' && door.domain === purpose.domain;
     default:
       return purpose satisfies never;
   }

@@ -26,9 +26,10 @@ export function signedOutUrl({ origin, basePath }: PortalAddress): string {
 
 /** Who is signed in to this app: by its own cookie, or by the shared one where the host lies in a cookie domain. */
 export async function doorPresence(deps: PortalDeps, r: DoorRequest): Promise<Presence> {
-  const host = hostOf(r.origin);
-  const fits = (p: SecretPurpose) => opens(p, r.origin, host);
-  const own = await presence(deps, r.wire, cookieNames(isSecureOrigin(r.origin)).app, fits);
-  const { domain } = deps.policy().lookup(host);
-  return own.kind === 'nobody' && domain !== undefined ? presence(deps, r.wire, domain.cookie, fits) : own;
+  const at = (cookie: string, door: SecretPurpose) => presence(deps, r.wire, cookie, (p) => opens(p, door));
+  const { origin } = r;
+  const own = await at(cookieNames(isSecureOrigin(origin)).app, { kind: 'app', origin });
+  const { domain } = deps.policy().lookup(hostOf(origin));
+  if (own.kind !== 'nobody' || domain === undefined) return own;
+  return at(domain.cookie, { kind: 'gate', domain: domain.domain });
 }
