@@ -45,6 +45,8 @@ export interface ForwardLimits {
   readonly maxConnections: number;
   /** Kept connections to one app. */
   readonly maxIdle: number;
+  /** Upgrades of one app, open tunnels among them. */
+  readonly maxTunnels: number;
   /** Milliseconds that the rest of a body may go on after the answer. */
   readonly lingerMs: number;
 }
@@ -99,6 +101,7 @@ const LIMITS: ForwardLimits = {
   maxRequestBytes: Number.POSITIVE_INFINITY,
   maxConnections: 4096,
   maxIdle: 128,
+  maxTunnels: 32_768,
   lingerMs: 5000,
 };
 

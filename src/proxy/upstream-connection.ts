@@ -83,7 +83,7 @@ const LASTING = 1000;
 export class UpstreamConnection {
   readonly server: UpstreamServer;
   readonly #timeouts: UpstreamTimeouts;
-  readonly #forUpgrade: boolean;
+  readonly forUpgrade: boolean;
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
   readonly #parser: ResponseParser;
@@ -100,7 +100,7 @@ export class UpstreamConnection {
   constructor(server: UpstreamServer, owner: ConnectionOwner, { timeouts, forUpgrade }: ConnectionOptions) {
     this.server = server;
     this.#timeouts = timeouts;
-    this.#forUpgrade = forUpgrade;
+    this.forUpgrade = forUpgrade;
     this.#owner = owner;
     this.#touched = owner.now;
     this.#keepFor = timeouts.keepAlive;
@@ -270,7 +270,7 @@ export class UpstreamConnection {
     this.#owner.judged(this, true);
     const head = this.#parser.head;
     const inStep = user.requestSent && head?.keepAlive === true && !this.#parser.surplus && this.#state === 'open';
-    if (!inStep || this.#forUpgrade) {
+    if (!inStep || this.forUpgrade) {
       this.#socket.destroy();
       return;
     }

@@ -7,9 +7,12 @@ export interface PoolLimits extends ParserLimits {
   readonly maxConnections: number;
   /** Kept connections to one server. */
   readonly maxIdle: number;
+  /** Connections to one server for upgrades, tunnels among them. */
+  readonly maxTunnels: number;
 }
 
-const READ_BYTES = 65536;
+/** Less than a socket's high-water mark (64 KiB): what one read brought is no reason to wait where it is written at once. */
+const READ_BYTES = 61440;
 /** A server that failed is left alone for so long, twice as long after each further failure, at most `MAX_REST_MS`. */
 const REST_MS = 1000;
 const MAX_REST_MS = 30_000;
@@ -18,6 +21,7 @@ const MAX_REST_MS = 30_000;
 class Pool {
   readonly idle: UpstreamConnection[] = [];
   size = 0;
+  upgrades = 0;
   failures = 0;
   restsUntil = 0;
 }
@@ -61,13 +65,10 @@ export class UpstreamPools implements ConnectionOwner {
     const pool = this.#poolOf(server);
     const kept = wanted.forUpgrade ? undefined : takeKept(pool, wanted.maxQuiet);
     if (kept !== undefined) return kept;
-    if (pool.size >= this.limits.maxConnections) {
-      const eldest = pool.idle.shift();
-      if (eldest === undefined) return undefined;
-      eldest.destroy();
-    }
-    pool.size++;
     const { forUpgrade } = wanted;
+    if (!(forUpgrade ? pool.upgrades < this.limits.maxTunnels : this.#hasRoom(pool))) return undefined;
+    pool.size++;
+    if (forUpgrade) pool.upgrades++;
     const connection = new UpstreamConnection(server, this, { timeouts: this.#timeoutsFor(address), forUpgrade });
     this.#live.add(connection);
     this.startClock();
@@ -94,6 +95,14 @@ export class UpstreamPools implements ConnectionOwner {
       least = load;
     }
     return best;
+  }
+
+  /** Tunnels live for hours and are counted apart. The eldest kept connection makes room. */
+  #hasRoom(pool: Pool): boolean {
+    if (pool.size - pool.upgrades < this.limits.maxConnections) return true;
+    const eldest = pool.idle.shift();
+    eldest?.destroy();
+    return eldest !== undefined;
   }
 
   #poolOf(server: UpstreamServer): Pool {
@@ -131,6 +140,7 @@ export class UpstreamPools implements ConnectionOwner {
     const pool = this.#pools.get(connection.server);
     if (pool === undefined) return;
     pool.size--;
+    if (connection.forUpgrade) pool.upgrades--;
     const at = pool.idle.indexOf(connection);
     if (at >= 0) pool.idle.splice(at, 1);
   }

@@ -2,6 +2,9 @@ import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { UpstreamServer, UpstreamTls } from '../core/app.ts';
 
+/** More than one read of node:http (64 KiB): no reason to wait where it is written at once. */
+const WRITABLE_BYTES = 81920;
+
 export interface SocketOptions {
   readonly onread: OnReadOpts;
   /** True: an end of the app's leaves the other direction open. */
@@ -11,7 +14,10 @@ export interface SocketOptions {
 /** Opens a connection; names are resolved by the system each time. It is ready at `connect`, over TLS at `secureConnect`. */
 export function openSocket(server: UpstreamServer, { onread, allowHalfOpen }: SocketOptions): Socket {
   const { hostname: host, port, tls } = server;
-  if (tls === undefined) return connect({ host, port, noDelay: true, onread, allowHalfOpen });
+  if (tls === undefined) {
+    const options = { host, port, noDelay: true, onread, allowHalfOpen, writableHighWaterMark: WRITABLE_BYTES };
+    return connect(options);
+  }
   const options = {
     host,
     port,
