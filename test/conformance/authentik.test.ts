@@ -144,7 +144,7 @@ function fitsIdentity(reply: Reply, person: string): void {
   }
   if (facts === undefined) return;
   fits(valuesOf(reply, 'x-authentik-username'), person, 'username');
-  fits(valuesOf(reply, 'x-authentik-uid'), String(facts['uid'] ?? 're:^[0-9a-f]{64}$'), 'uid');
+  fits(valuesOf(reply, 'x-authentik-uid'), String(facts.uid ?? 're:^[0-9a-f]{64}$'), 'uid');
   for (const name of META) assert.notEqual(headerOf(reply, `x-authentik-${name}`), '', name);
 }
 
