@@ -162,6 +162,21 @@ test('interim answers are swallowed', async (t) => {
   assert.ok(!out.text.includes('Early'));
 });
 
+test('ranges are the affair of the app and the client alone', async (t) => {
+  const part =
+    'HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-4/10\r\nAccept-Ranges: bytes\r\nContent-Length: 3\r\n\r\ncde';
+  const heads: string[] = [];
+  const out = await answerTo(t, get('/', 'Range: bytes=2-4', 'If-Range: "x"', CLOSE), async (c) => {
+    heads.push(await c.head());
+    c.write(part);
+  });
+  assert.deepEqual(valuesOf(heads[0] ?? '', 'range'), ['bytes=2-4']);
+  assert.deepEqual(valuesOf(heads[0] ?? '', 'if-range'), ['"x"']);
+  assert.equal(out.status, '206');
+  assert.deepEqual(valuesOf(out.text, 'content-range'), ['bytes 2-4/10']);
+  assert.match(out.text, /cde$/);
+});
+
 test('answers without a body keep their headers and the connection stays in step', async (t) => {
   const backend = await startBackend(t, async (c) => {
     for (;;) {
