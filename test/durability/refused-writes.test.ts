@@ -3,8 +3,8 @@
  * is counted, and when there is room again everything goes on without a restart.
  */
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, closeSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -12,10 +12,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { headerOf } from '../black-box/raw.ts';
 import {
   check,
+  fill,
   gateCookie,
   type Later,
   makeSite,
   metric,
+  mountable,
   type Server,
   type Site,
   signIn,
@@ -51,9 +53,7 @@ async function assertRefused(server: Server, why: RegExp): Promise<void> {
   assert.match(server.output(), why);
 }
 
-const mountable = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', tmpdir()]).status === 0;
-
-test('a full disk', { timeout: 60_000, skip: !mountable && 'mounting a small file system needs root' }, async (t) => {
+test('a full disk', { timeout: 60_000, skip: !mountable() && 'mounting a small file system needs root' }, async (t) => {
   const later = undoing(t);
   const at = await site(later);
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k,mode=700', 'none', at.data]);
@@ -67,24 +67,6 @@ test('a full disk', { timeout: 60_000, skip: !mountable && 'mounting a small fil
   assert.equal(await check(server, await signedIn(server)), 200, 'room again');
   assert.equal(await check(server, cookie), 200);
 });
-
-/** Writes until the file system has no byte left. */
-function fill(path: string): void {
-  const file = openSync(path, 'w');
-  try {
-    for (const size of [65_536, 4_096, 1]) writeAsMuchAsFits(file, Buffer.alloc(size));
-  } finally {
-    closeSync(file);
-  }
-}
-
-function writeAsMuchAsFits(file: number, bytes: Buffer): void {
-  try {
-    for (;;) writeSync(file, bytes);
-  } catch (error) {
-    assert.match(String(error), /ENOSPC/);
-  }
-}
 
 test('no file may grow, and touches are due', async (t) => {
   const later = undoing(t);

@@ -1,7 +1,9 @@
 /** A `lintel serve` whose own process can be killed, and started again on what it left. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -137,4 +139,27 @@ export function undoing(t: TestContext): (undo: () => unknown) => void {
     }
   });
   return (undo) => all.push(undo);
+}
+
+/** Whether this process may give a folder a small disk of its own. */
+export function mountable(): boolean {
+  return spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', tmpdir()]).status === 0;
+}
+
+/** Writes until the file system has no byte left. */
+export function fill(path: string): void {
+  const file = openSync(path, 'w');
+  try {
+    for (const size of [65_536, 4_096, 1]) writeAsMuchAsFits(file, Buffer.alloc(size));
+  } finally {
+    closeSync(file);
+  }
+}
+
+function writeAsMuchAsFits(file: number, bytes: Buffer): void {
+  try {
+    for (;;) writeSync(file, bytes);
+  } catch (error) {
+    assert.match(String(error), /ENOSPC/);
+  }
 }
