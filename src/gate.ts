@@ -7,13 +7,14 @@ import { type Fault, fault } from './core/fault.ts';
 import { describePeer, type TrustedPeer } from './core/peer.ts';
 import type { Family, Policy } from './core/policy/compile.ts';
 import { type Candidates, candidatesFor, decide } from './core/policy/decide.ts';
+import { isOtherApp } from './core/policy/other-app.ts';
 import { type MaybePromise, orElse, type ParseUrl, whenReady } from './core/ports.ts';
 import { NOTHING_TOLD, type Tell, type Told } from './core/profile/tell.ts';
 import { ok, type Result } from './core/result.ts';
 import { routingFor } from './core/routing.ts';
 import { type SignIn, signInFor, signInLocation } from './core/sign-in-address.ts';
 import { ANONYMOUS, type Subject, whoIs } from './core/subject.ts';
-import { canonicalTarget, known, type Target } from './core/target.ts';
+import { canonicalTarget, known, quote, type Target } from './core/target.ts';
 import { first, isPreflight } from './core/text/header-list.ts';
 import { isLoopback } from './core/text/ip.ts';
 import { notAllowing, type Reply, type Wire } from './core/wire.ts';
@@ -63,7 +64,7 @@ export function check(
   peer: TrustedPeer | undefined,
 ): MaybePromise<Reply> {
   const started = ports.clock.monotonic();
-  const asked = peer === undefined ? untrusted(wire) : readTarget(dialect, wire, peer, endpoint.path);
+  const asked = peer === undefined ? untrusted(wire) : readTarget(ports, dialect, wire, peer, endpoint.path);
   const own = asked.ok && dialect.ownPaths === 'serve' ? doorway(asked.value) : undefined;
   if (asked.ok && own !== undefined) return whenReady(ports.counter.serve(wire, asked.value, own), notAllowing);
   const passes = asked.ok && dialect.ownPaths === 'pass' && PASSED.has(doorPage(asked.value) ?? '');
@@ -103,9 +104,20 @@ function untrusted(wire: Wire): Result<never, Fault> {
   return { ok: false, error: fault('PEER-UNTRUSTED', detail) };
 }
 
-function readTarget(dialect: Dialect, wire: Wire, peer: TrustedPeer, path: string): Result<Target, Fault> {
+function readTarget(
+  ports: GatePorts,
+  dialect: Dialect,
+  wire: Wire,
+  peer: TrustedPeer,
+  path: string,
+): Result<Target, Fault> {
   const asked = dialect.read(wire, peer, path);
-  return asked.ok ? canonicalTarget({ ...asked.value.parts, preflight: isPreflight(wire.headers) }) : asked;
+  if (!asked.ok) return asked;
+  const { parts, host } = asked.value;
+  const target = canonicalTarget({ ...parts, preflight: isPreflight(wire.headers) });
+  return target.ok && host !== undefined && isOtherApp(ports.policy(), host, target.value)
+    ? { ok: false, error: fault('TARGET-CONFLICT', `Host ${quote(host)}, X-Forwarded-Host ${target.value.host}`) }
+    : target;
 }
 
 function judgeAsked(

@@ -32,6 +32,8 @@ export interface Dialect {
 
 export interface Asked {
   readonly parts: TargetParts;
+  /** The Host that the check came with, of a proxy that keeps the one of the request it asks about. */
+  readonly host?: string | undefined;
 }
 
 /** What a renderer may use besides the decision. */

@@ -72,8 +72,8 @@ export const FAULTS = {
   },
   'TARGET-CONFLICT': {
     status: 400,
-    says: 'Two header families describe different original requests.',
-    fix: 'Let the proxy send one family only, and clear the other.',
+    says: 'The headers of the proxy describe different original requests.',
+    fix: 'Let the proxy send one family of headers only, clear the other, and believe no client about X-Forwarded-Host.',
   },
   'HOST-UNKNOWN': {
     status: 400,

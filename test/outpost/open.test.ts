@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Running } from '../black-box/lintel.ts';
-import { ask, type Reply } from '../black-box/raw.ts';
+import { ask, headerOf, type Reply } from '../black-box/raw.ts';
 import { Browser, street } from './street.ts';
 
 const WIKI = 'https://wiki.example.net';
@@ -50,6 +50,36 @@ describe("what is not the app's own is never an allow", () => {
     for (const other of ['', 'auth/nginx', 'sign_out/ask', 'static/x', 'Start', '%73tart'])
       assert.notEqual((await nginx(`${WIKI}/outpost.goauthentik.io/${other}`)).status, 200, other);
     assert.notEqual((await nginx(`${WIKI}/.lintel/jwks.json`)).status, 200);
+  });
+
+  test('caddy: a host that the client named is not judged in the place of the one that was asked for', async () => {
+    const open = await street({
+      apps: { ...APPS, blog: { url: 'https://blog.example.net', access: [{ allow: 'everyone' }] } },
+    });
+    try {
+      const check = (host: string, forwardedHost: string) =>
+        ask(open, {
+          target: '/outpost.goauthentik.io/auth/caddy',
+          headers: [
+            `Host: ${host}`,
+            'X-Forwarded-Proto: https',
+            `X-Forwarded-Host: ${forwardedHost}`,
+            'X-Forwarded-Uri: /',
+            'X-Forwarded-Method: GET',
+          ],
+        });
+      for (const host of ['wiki.example.net', 'WIKI.example.net', 'wiki.example.net.', 'wiki.example.net:443']) {
+        const lied = await check(host, 'blog.example.net');
+        assert.equal(lied.status, 400, host);
+        assert.equal(headerOf(lied, 'x-lintel-error'), 'TARGET-CONFLICT');
+      }
+      // The address of Lintel itself, where a snippet sets it, or the host that was asked for.
+      for (const host of ['outpost:9000', 'auth.example.com', 'blog.example.net', 'Blog.example.net:443']) {
+        assert.equal((await check(host, 'blog.example.net')).status, 200, host);
+      }
+    } finally {
+      await open.stop();
+    }
   });
 
   for (const way of ['traefik', 'caddy', 'envoy']) {
