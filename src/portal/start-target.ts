@@ -5,8 +5,8 @@ import { returnTo } from '../core/text/return-to.ts';
 import type { DoorRequest, PortalDeps } from './deps.ts';
 import { hostOf } from './door-presence.ts';
 
-/** Path and query of the app, in visible latin1; anything else may be read as another address. */
-const LOCAL = /^\/[\x21-\x5b\x5d-\x7e\x80-\xff]*$/;
+/** Path and query of the app, in visible ASCII and without a fragment; anything else may be read as another address. */
+const LOCAL = /^\/(?!\/)[\x21\x22\x24-\x5b\x5d-\x7e]*$/;
 
 /**
  * Where a sign-in that begins at an app's own host is to end (contract authentik.md §3): path and query, or an address
@@ -18,20 +18,13 @@ export function startTarget(deps: PortalDeps, r: DoorRequest, rd: string | undef
   const { domain } = policy.lookup(hostOf(r.origin));
   const front = `${domain?.givenAt ?? r.origin}/`;
   if (rd === undefined || rd === '') return front;
-  if (rd.startsWith('/')) return isLocal(rd) ? `${r.origin}${rd}` : front;
-  const to = returnTo(policy, rd, deps.parseUrl);
+  const given = rd.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
+  const isLocal = given.startsWith('/');
+  if (isLocal && !LOCAL.test(given)) return front;
+  const to = returnTo(policy, isLocal ? `${r.origin}${given}` : given, deps.parseUrl);
   if (to === undefined || to.target.path.readings.some(isDoorReading)) return front;
   const mine = to.origin === r.origin || (domain?.givenAt !== undefined && isWithin(to.target.host, domain.domain));
   return mine && to.target.scheme !== 'wss' && to.target.scheme !== 'ws' ? targetUrl(to.target) : front;
-}
-
-function isLocal(rd: string): boolean {
-  return (
-    LOCAL.test(rd) &&
-    !rd.startsWith('//') &&
-    !rd.includes('#') &&
-    !/^\/(?:\.lintel|outpost\.goauthentik\.io)(?:\/|$)/i.test(rd)
-  );
 }
 
 /**
