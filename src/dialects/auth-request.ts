@@ -30,10 +30,14 @@ export const authRequest: Dialect = {
   write: (decision, r) => answer(decision, r, { only401And403: true, requestFaultStatus: 403 }),
 };
 
-/** `scheme://authority[path][?query]` into its parts, without touching a byte of them. An empty path is "/". */
+/**
+ * `scheme://authority[path][?query]` into its parts, without touching a byte of them. An empty path is "/"; a query needs
+ * one before it, as every request has. nginx lets "?" stand in a Host, so that `Host: app?` and `/admin` arrive as
+ * `https://app?/admin`: the front page, to whoever splits that, while the app serves `/admin`.
+ */
 export function splitUrl(url: string): Result<{ scheme: string; authority: string; uri: string }, Fault> {
-  const match = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#\\]*)(.*)$/s.exec(url);
-  if (match === null) return err(fault('TARGET-PATH', `original URL ${quoteAddress(url)} is not absolute`));
+  const match = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#\\]*)((?:\/.*)?)$/s.exec(url);
+  if (match === null) return err(fault('TARGET-PATH', `original URL ${quoteAddress(url)} is not absolute with a path`));
   const [, scheme = '', authority = '', uri = ''] = match;
   return ok({ scheme, authority, uri });
 }
