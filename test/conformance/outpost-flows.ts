@@ -184,6 +184,19 @@ export const FLOWS: Readonly<Record<string, Flow>> = {
     await browser.get(`${originOf(url(c))}/outpost.goauthentik.io/sign_out`);
     return ask(world.at, outpostRequest(c, cookie));
   },
+  'signed out of another app': async (world, c) => {
+    const browser = await world.signedIn(person(c), url(c));
+    const cookie = appCookie(browser, url(c));
+    await browser.open(c.at ?? '');
+    await browser.get(`${originOf(c.at ?? '')}/outpost.goauthentik.io/sign_out`);
+    return ask(world.at, outpostRequest(c, cookie));
+  },
+  'the second app without a password': async (world, c) => {
+    const browser = await world.signedIn(person(c), c.at ?? '');
+    const { reply, url: end, trail } = await browser.open(url(c));
+    assert.equal(end, url(c), trail.join('\n'));
+    return reply;
+  },
   'a dead cookie, then a sign-in': async (world, c) => {
     const browser = new Browser(world.at, 'traefik');
     browser.jar.set(`${new URL(url(c)).hostname} __Host-lintel-app`, { value: 'C'.repeat(43), domain: undefined });
