@@ -56,7 +56,9 @@ export function explain(policy: Policy, target: Target, subject: Subject, now: n
 function headersFor(decision: Decision, at: Pick<Policy, 'tell'>, now: number): readonly string[] {
   if (decision.kind !== 'allow') return [];
   const { identity, authorization } = at.tell.remote.to(whoIs(decision.subject), now);
-  return authorization === undefined ? identity : [...identity, 'Authorization', authorization];
+  // A password stands in it; an explanation is pasted into issues.
+  const masked = authorization?.replace(/\s.*$/s, ' ********');
+  return masked === undefined ? identity : [...identity, 'Authorization', masked];
 }
 
 function steps(rules: readonly CompiledRule[], target: Target, path: string, subject: Subject): Step[] {

@@ -258,3 +258,15 @@ test('explain shows every rule and agrees with the decision', () => {
   );
   assert.equal(e.value.decision.kind, 'deny');
 });
+
+test('an explanation shows that a password is sent, and not which', () => {
+  const basicAuth = { userAttribute: 'u', passwordAttribute: 'p' };
+  const one = { ...app('a', exact('basic.test'), [rule(signedIn())]), basicAuth };
+  const attributes = { u: 'alice', p: 'hunter2' };
+  const alice = user('alice');
+  assert.ok(alice.kind === 'user');
+  const known = { ...alice, user: { ...alice.user, attributes, mergedAttributes: attributes } };
+  const e = explain(policy({ apps: [one] }), target('https://basic.test/'), known, 0);
+  assert.ok(e.ok);
+  assert.deepEqual(e.value.headers.slice(-2), ['Authorization', 'Basic ********']);
+});
