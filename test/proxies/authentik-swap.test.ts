@@ -5,6 +5,10 @@ swap('nginx', {
   open: ['x-authentik-jwt', 'x-authentik-meta-app'],
   hearsScripts: 'start',
   routesOutpost: true,
+  authorization: [
+    ['# auth_request_set $authentik_auth', 'auth_request_set $authentik_auth'],
+    ['# proxy_set_header Authorization', 'proxy_set_header Authorization'],
+  ],
   forms: {
     'its older form, with $host and $http_host': [
       [' Host $ak_http_host;', ' Host $host;'],
@@ -19,13 +23,40 @@ swap('nginx', {
 const ODD = [..."!#$%&'*+^`|~"].map((c) => `x${c}authentik${c}email`);
 const FOLDED = ['x.authentik.email', 'x.authentik.username', 'x_authentik-username', 'x_authentik_email'];
 const SPELLINGS = [...ODD, ...FOLDED, 'x_authentik_groups', 'x_authentik_username'].sort();
+const CADDY_BASIC = [['X-Authentik-Meta-Version\n', 'X-Authentik-Meta-Version Authorization\n']] as const;
 const DISTRUST = [['\t\t\ttrusted_proxies private_ranges\n', '']] as const;
 
 // 2.11 deletes the spellings with a dot or an underscore of what it copies by itself.
-swap('caddy', { copied: 12, open: [...ODD].sort(), hearsScripts: 'check', routesOutpost: true, distrust: DISTRUST });
-swap('caddy-debian', { copied: 12, open: SPELLINGS, hearsScripts: 'check', routesOutpost: true, distrust: DISTRUST });
-swap('traefik', { copied: 12, open: SPELLINGS, hearsScripts: 'check', routesOutpost: true });
-swap('envoy', { copied: 12, open: SPELLINGS, hearsScripts: 'nobody', routesOutpost: false });
+swap('caddy', {
+  copied: 12,
+  open: [...ODD].sort(),
+  hearsScripts: 'check',
+  routesOutpost: true,
+  distrust: DISTRUST,
+  authorization: CADDY_BASIC,
+});
+swap('caddy-debian', {
+  copied: 12,
+  open: SPELLINGS,
+  hearsScripts: 'check',
+  routesOutpost: true,
+  distrust: DISTRUST,
+  authorization: CADDY_BASIC,
+});
+swap('traefik', {
+  copied: 12,
+  open: SPELLINGS,
+  hearsScripts: 'check',
+  routesOutpost: true,
+  authorization: [['# - authorization', '- authorization']],
+});
+swap('envoy', {
+  copied: 12,
+  open: SPELLINGS,
+  hearsScripts: 'nobody',
+  routesOutpost: false,
+  authorization: [['# - { exact: authorization }', '- { exact: authorization }']],
+});
 // authentik's template deletes six names and six spellings of them by itself.
 const UNNAMED = [...ODD, 'x.authentik.email', 'x.authentik.username', 'x_authentik-username'].sort();
 swap('haproxy', { copied: 12, open: UNNAMED, hearsScripts: 'start', routesOutpost: true });

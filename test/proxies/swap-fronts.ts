@@ -130,13 +130,15 @@ const traefik: SwapFront = {
   async start(scope, site, change = []) {
     const [port, plain] = [await freePort(), await freePort()];
     const dir = tempDir(scope);
-    const dynamic = place(
-      'traefik-dynamic.yml',
-      join(dir, 'traefik-dynamic.yml'),
-      [],
-      [...addresses(site), ['/etc/ssl/example.com/', `${site.dir}/`]],
-    );
-    const file = place('traefik.yml', join(dir, 'traefik.yml'), change, [
+    const shipped = readFileSync(join(EXAMPLE, 'traefik-dynamic.yml'), 'utf8');
+    const isDynamic = ([from]: readonly [string, string]) => shipped.includes(from);
+    const [there, here] =
+      change === CLOSED ? [[], change] : [change.filter(isDynamic), change.filter((c) => !isDynamic(c))];
+    const dynamic = place('traefik-dynamic.yml', join(dir, 'traefik-dynamic.yml'), there, [
+      ...addresses(site),
+      ['/etc/ssl/example.com/', `${site.dir}/`],
+    ]);
+    const file = place('traefik.yml', join(dir, 'traefik.yml'), here, [
       ["':80'", `127.0.0.1:${plain}`],
       ["':443'", `127.0.0.1:${port}`],
       ['/etc/traefik/traefik-dynamic.yml', dynamic],

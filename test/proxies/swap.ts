@@ -3,12 +3,14 @@
  * hears, what a client can still say where the snippet itself is open, and that the lines of the README close it.
  */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { headerOf } from '../black-box/raw.ts';
 import { asksToSignIn, Browser } from '../outpost/street.ts';
-import { missing, openScope } from '../parts.ts';
+import { missing, openScope, ROOT } from '../parts.ts';
 import { fillSignIn, newContext, startBrowser } from './browser.ts';
 import { headerPairs, type Seen, values } from './site.ts';
 import { type Change, CLOSED, SWAP_FRONTS, type SwapSite, startSwapSite } from './swap-fronts.ts';
@@ -35,6 +37,8 @@ export interface Particulars {
   readonly routesOutpost: boolean;
   /** Makes the proxy believe no client about the host it asked for; undefined: it believes none as it is. */
   readonly distrust?: Change;
+  /** The line for `Authorization` that the snippet has commented out; undefined: the snippet itself takes the header away. */
+  readonly authorization?: Change;
   /** Other forms of the snippet that people have. */
   readonly forms?: Readonly<Record<string, Change>>;
 }
@@ -231,6 +235,21 @@ export function swap(name: keyof typeof SWAP_FRONTS, particulars: Particulars): 
         }
         assert.equal(reply.status, particulars.hearsScripts === 'nobody' ? 302 : 401, sign);
       }
+      nothingArrived();
+    });
+
+    test('an app password opens the app, and never reaches it where the answer of Lintel is taken for Authorization', async () => {
+      const { authorization } = particulars;
+      if (authorization === undefined) return;
+      const at = await kind.start(scope, site, authorization);
+      const add = ['users', 'token', 'add', 'alice', '--name', 'test', '--config', join(site.dir, 'lintel.yml')];
+      const token = execFileSync(join(ROOT, 'bin', 'lintel'), add, { encoding: 'utf8', stdio: 'pipe' }).trim();
+      const basic = (password: string) => `Authorization: Basic ${Buffer.from(`alice:${password}`).toString('base64')}`;
+      assert.equal((await browser(at).get(`${APP}/api`, [basic(token)])).status, 200);
+      const seen = arrived();
+      assert.equal(values(seen, 'x-authentik-username').join(), 'alice');
+      assert.equal(values(seen, 'authorization').join(''), '');
+      assert.ok((await browser(at).get(`${APP}/api`, [basic('wrong')])).status >= 300);
       nothingArrived();
     });
 
