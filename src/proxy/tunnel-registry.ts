@@ -1,7 +1,7 @@
 import type { Tunnel, TunnelOwner } from './tunnel.ts';
 
 /** A sign-out is to close what it should within a second: at most this, and a pass over all tunnels. */
-const EVERY_MS = 400;
+const EVERY_MS = 250;
 /** Judged without a pause; requests get their turn in between. */
 const SLICE = 250;
 
