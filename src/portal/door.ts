@@ -13,6 +13,7 @@ import { callback, start, startFor, type Way } from './hand-over.ts';
 import { JWKS_PATH, jwksReply } from './jwks.ts';
 import { layout, type Sheet } from './layout.ts';
 import { signOutSheet } from './pages.ts';
+import { named } from './presence.ts';
 import { cookieHeaders, errorHeader, faultJson, type Headers, json, page, redirect } from './replies.ts';
 import { foreignChange, wantsJson } from './same-site.ts';
 import { type Seal, sealOf } from './sealed.ts';
@@ -100,9 +101,10 @@ async function askSignOut(k: Knock): Promise<Reply> {
   const who = await doorPresence(k.deps, k.r);
   if (who.kind === 'fault') return refuse(k.deps, k.r, who.fault);
   const portal = portalOf(k.deps.policy(), k.r);
-  if (who.kind === 'nobody') return redirect(302, portal === undefined ? '/' : signedOutUrl(portal));
+  const [session] = named(who);
+  if (session === undefined) return redirect(302, portal === undefined ? '/' : signedOutUrl(portal));
   const { title } = k.r.app;
-  const sheet = signOutSheet({ place: title, user: who.user, action: k.r.path, rd: undefined, stay: '/' });
+  const sheet = signOutSheet({ place: title, user: session.user, action: k.r.path, rd: undefined, stay: '/' });
   return show(200, sheet, [], portal === undefined ? [] : [portal.origin]);
 }
 
@@ -130,7 +132,7 @@ async function leaveAll({ deps, r }: Knock): Promise<Reply> {
       const place = portal?.host ?? r.app.title;
       const sheet = signOutSheet({
         place,
-        user: leaving.who.user,
+        user: leaving.user,
         action: SIGN_OUT_ACTION,
         rd: undefined,
         stay: '/',

@@ -10,7 +10,7 @@ import { first } from '../core/text/header-list.ts';
 import { attempt } from './attempt.ts';
 import type { PortalDeps, PortalRequest, PortalSite } from './deps.ts';
 import { portalPresence } from './portal-presence.ts';
-import type { SignedIn } from './presence.ts';
+import { named, type SignedIn } from './presence.ts';
 
 export interface Credentials {
   readonly username: string;
@@ -58,10 +58,12 @@ async function openSession(
 ): Promise<Result<Opened, Fault>> {
   const before = await portalPresence(deps, r);
   if (before.kind === 'fault' && before.fault.id === 'STORE-UNAVAILABLE') return err(before.fault);
-  const replaces = before.kind === 'fault' ? undefined : before.session?.id;
+  const [replaces, ...others] = before.kind === 'fault' ? [] : named(before);
   const session = newSession(deps, r, user, remember);
   const given = newSecrets(deps, r.site, session);
-  const stored = await attempt('STORE-WRITE', () => deps.store.open(session, given.secrets, replaces));
+  const stored = await attempt('STORE-WRITE', () =>
+    deps.store.open(session, given.secrets, others.length === 0 ? replaces?.id : undefined),
+  );
   return stored.ok ? ok({ who: { kind: 'somebody', session, user }, cookies: given.cookies }) : stored;
 }
 

@@ -92,7 +92,8 @@ ${apps.length > 0 ? list : none}
 
 export interface SignOutForm {
   readonly place: string;
-  readonly user: User;
+  /** The name of the account. */
+  readonly user: string;
   readonly action: string;
   readonly rd: string | undefined;
   readonly stay: string;
@@ -104,7 +105,7 @@ export function signOutSheet(f: SignOutForm): Sheet {
   return {
     title: `Sign out of ${f.place}`,
     heading: html`Sign out of <em>${f.place}</em>`,
-    card: html`<p>You're signed in as <strong>${f.user.name}</strong>. ${f.everywhere === true ? 'Signing out ends all your sessions: every app, in every browser.' : 'Signing out closes every app that this sign-in opened, in this browser.'}</p>
+    card: html`<p>You're signed in as <strong>${f.user}</strong>. ${f.everywhere === true ? 'Signing out ends all your sessions: every app, in every browser.' : 'Signing out closes every app that this sign-in opened, in this browser.'}</p>
 <form method="post" action="${f.action}">
 ${
   f.rd !== undefined &&

@@ -21,13 +21,16 @@ export interface SignedIn {
   readonly user: User;
 }
 
-/** Who a cookie of ours says is there. `session` of nobody: one that the cookie names but that opens nothing any more. */
+/**
+ * Who a cookie of ours says is there. `sessions` of nobody: those that its cookies name all the same, of which one opens
+ * nothing any more, and several contradict each other. They are there to be ended.
+ */
 export type Presence =
   | SignedIn
-  | { readonly kind: 'nobody'; readonly session: Session | undefined }
+  | { readonly kind: 'nobody'; readonly sessions: readonly Session[] }
   | { readonly kind: 'fault'; readonly fault: Fault };
 
-const NOBODY: Presence = { kind: 'nobody', session: undefined };
+const NOBODY: Presence = { kind: 'nobody', sessions: [] };
 /** More cookies of one name than this is nobody's browser. */
 const MOST_COOKIES = 4;
 
@@ -55,17 +58,18 @@ export async function presence(
     if (found.value !== undefined && fits(found.value.purpose))
       sessions.set(found.value.session.id, found.value.session);
   }
-  const [session] = sessions.values();
-  return session === undefined || sessions.size > 1 ? NOBODY : holder(deps, session);
+  const [session, ...others] = sessions.values();
+  if (session === undefined) return NOBODY;
+  return others.length > 0 ? { kind: 'nobody', sessions: [session, ...others] } : holder(deps, session);
 }
 
 /** The person of a session, when the session lives and the account is still the one that opened it. */
 export async function holder(deps: PortalDeps, session: Session): Promise<Presence> {
   const now = deps.clock.now();
-  if (!isAlive(session, now)) return { kind: 'nobody', session };
+  if (!isAlive(session, now)) return { kind: 'nobody', sessions: [session] };
   const user = await attempt('SOURCE-UNAVAILABLE', () => deps.users.lookup(session.user));
   if (!user.ok) return { kind: 'fault', fault: user.error };
-  if (user.value === undefined || !belongsTo(session, user.value)) return { kind: 'nobody', session };
+  if (user.value === undefined || !belongsTo(session, user.value)) return { kind: 'nobody', sessions: [session] };
   await touch(deps, session, now);
   return { kind: 'somebody', session, user: user.value };
 }
@@ -75,6 +79,11 @@ async function touch(deps: PortalDeps, session: Session, now: number): Promise<v
   if (!isTouchDue(session, now)) return;
   const touched = await attempt('STORE-WRITE', () => deps.store.touch(session.id, now));
   if (!touched.ok) deps.audit.record({ kind: 'touch-failed', error: touched.error.detail });
+}
+
+/** The sessions that the cookies name, whatever they open. */
+export function named(who: Exclude<Presence, { kind: 'fault' }>): readonly Session[] {
+  return who.kind === 'somebody' ? [who.session] : who.sessions;
 }
 
 export function subjectOf(who: SignedIn): Subject {

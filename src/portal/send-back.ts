@@ -118,7 +118,7 @@ async function gateCookie(
   if (domain === undefined) return ok([]);
   const held = await presence(deps, r.wire, domain.cookie, (p) => p.kind === 'gate' && p.domain === domain.domain);
   if (held.kind === 'fault') return err(held.fault);
-  if (held.session?.id === who.session.id) return ok([]);
+  if (held.kind === 'somebody' && held.session.id === who.session.id) return ok([]);
   const { secret, cookie } = newGateSecret(deps, r.site, domain, who.session);
   const stored = await attempt('STORE-WRITE', () => deps.store.attach(who.session.id, secret));
   if (!stored.ok) return stored;

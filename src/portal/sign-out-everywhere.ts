@@ -9,7 +9,7 @@ import type { Reply, Wire } from '../core/wire.ts';
 import { attempt } from './attempt.ts';
 import type { DoorRequest, PortalDeps } from './deps.ts';
 import { doorPresence, hostOf, isSecureOrigin, portalOf, signedOutUrl } from './door-presence.ts';
-import type { Presence } from './presence.ts';
+import { named, type Presence } from './presence.ts';
 import { cookieHeaders, redirect } from './replies.ts';
 import { foreignChange } from './same-site.ts';
 import { removal } from './start-cookie.ts';
@@ -17,7 +17,7 @@ import { removal } from './start-cookie.ts';
 /** What becomes of a request to sign out everywhere. */
 export type Leaving =
   | { readonly kind: 'gone'; readonly reply: Reply }
-  | { readonly kind: 'ask'; readonly who: Extract<Presence, { kind: 'somebody' }> }
+  | { readonly kind: 'ask'; readonly user: string }
   | { readonly kind: 'fault'; readonly fault: Fault };
 
 /**
@@ -32,8 +32,9 @@ export async function leave(deps: PortalDeps, r: DoorRequest): Promise<Leaving> 
   if (foreign !== undefined) return { kind: 'fault', fault: foreign };
   const who = await doorPresence(deps, r);
   if (who.kind === 'fault') return who;
-  if (who.kind === 'somebody' && !isForm && (r.path === ASKED_SIGN_OUT || isDoubtful(r.wire))) {
-    return { kind: 'ask', who };
+  const [session] = named(who);
+  if (session !== undefined && !isForm && (r.path === ASKED_SIGN_OUT || isDoubtful(r.wire))) {
+    return { kind: 'ask', user: session.user };
   }
   const ended = await endAll(deps, r, who);
   return ended.ok
@@ -44,8 +45,12 @@ export async function leave(deps: PortalDeps, r: DoorRequest): Promise<Leaving> 
 /** Where the page that asks posts to. */
 export const SIGN_OUT_ACTION = `${OUTPOST_DOOR}sign_out`;
 
-/** Browsers without fetch metadata say nothing, and are believed. */
+/**
+ * Browsers without fetch metadata say nothing, and are believed. What a browser loads ahead (`Sec-Purpose: prefetch`, for
+ * an address half typed) looks like a navigation, and nobody has asked for it yet.
+ */
 function isDoubtful({ headers }: Wire): boolean {
+  if (AHEAD.some((name) => first(headers, name)?.toLowerCase().includes('pre') === true)) return true;
   const site = first(headers, 'sec-fetch-site');
   const dest = first(headers, 'sec-fetch-dest');
   const mode = first(headers, 'sec-fetch-mode');
@@ -54,18 +59,21 @@ function isDoubtful({ headers }: Wire): boolean {
   );
 }
 
+const AHEAD = ['sec-purpose', 'purpose', 'x-moz'] as const;
+
 async function endAll(
   deps: PortalDeps,
   r: DoorRequest,
   who: Exclude<Presence, { kind: 'fault' }>,
 ): Promise<Result<number, Fault>> {
-  const user = who.session?.user;
-  if (user === undefined) return ok(0);
-  const ended = await attempt('STORE-WRITE', () => deps.store.revoke({ kind: 'user', user }));
-  if (ended.ok) {
+  let all = 0;
+  for (const user of new Set(named(who).map((s) => s.user))) {
+    const ended = await attempt('STORE-WRITE', () => deps.store.revoke({ kind: 'user', user }));
+    if (!ended.ok) return ended;
+    all += ended.value;
     deps.audit.record({ kind: 'sign-out', user, client: describeClient(r.client), sessions: ended.value });
   }
-  return ended;
+  return ok(all);
 }
 
 function onward(deps: PortalDeps, r: DoorRequest, status: 302 | 303): Reply {

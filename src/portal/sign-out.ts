@@ -8,7 +8,7 @@ import type { PortalDeps } from './deps.ts';
 import { clearedCookies } from './open-session.ts';
 import { signedOutSheet, signOutSheet } from './pages.ts';
 import { portalPresence } from './portal-presence.ts';
-import type { Presence } from './presence.ts';
+import { named, type Presence } from './presence.ts';
 import { cookieHeaders, redirect } from './replies.ts';
 import { foreignChange } from './same-site.ts';
 import { at, formFields, fromQuery, HOME, placeName, refuse, show, type Visit, wishOf } from './visit.ts';
@@ -19,10 +19,11 @@ export async function askSignOut(v: Visit): Promise<Reply> {
   const wish = wishOf(v, fromQuery(v));
   const who = await portalPresence(v.deps, v.r);
   if (who.kind === 'fault') return refuse(v, who.fault);
-  if (who.kind === 'nobody') return signedOut(v);
+  const [session] = named(who);
+  if (session === undefined) return signedOut(v);
   const sheet = signOutSheet({
     place: placeName(v),
-    user: who.user,
+    user: session.user,
     action: at(v, '/sign-out'),
     rd: wish.kind === 'app' ? wish.asked.rd : undefined,
     stay: at(v, HOME),
@@ -59,23 +60,22 @@ export async function endPortalSession(v: Visit): Promise<Result<number, Fault>>
   return endSession(v.deps, who, v.r.client);
 }
 
-/** Revokes by id, so that every secret of the session dies with it. */
+/**
+ * Revokes by id, so that every secret of the session dies with it: of every session that the cookies name, since whoever
+ * tosses a second cookie must not keep the first alive.
+ */
 export async function endSession(
   deps: PortalDeps,
   who: Presence,
   client: Ip | Unknown,
 ): Promise<Result<number, Fault>> {
   if (who.kind === 'fault') return { ok: false, error: who.fault };
-  const { session } = who;
-  if (session === undefined) return ok(0);
-  const revoked = await attempt('STORE-WRITE', () => deps.store.revoke({ kind: 'id', id: session.id }));
-  if (revoked.ok) {
-    deps.audit.record({
-      kind: 'sign-out',
-      user: session.user,
-      client: describeClient(client),
-      sessions: revoked.value,
-    });
+  let ended = 0;
+  for (const { id, user } of named(who)) {
+    const revoked = await attempt('STORE-WRITE', () => deps.store.revoke({ kind: 'id', id }));
+    if (!revoked.ok) return revoked;
+    ended += revoked.value;
+    deps.audit.record({ kind: 'sign-out', user, client: describeClient(client), sessions: revoked.value });
   }
-  return revoked;
+  return ok(ended);
 }

@@ -70,3 +70,68 @@ describe('the cookie of a whole domain opens that domain and nothing else', () =
     assert.equal((await check('wiki.corp.example', `lintel-domain-everything=${stolen}`)).status, 200);
   });
 });
+
+/**
+ * A host below the domain sets a second cookie of the name, of a session of its owner's own. Nobody can tell whose browser
+ * it is any more, so nobody is signed in; but a sign-out that then says "signed out" and leaves the victim's session alive
+ * (they find their cookie again as soon as the other one is gone) is a lie.
+ */
+describe('a tossed cookie does not keep anybody from signing out', () => {
+  let at: Running;
+  before(async () => {
+    at = await street({ apps: APPS });
+  });
+  after(() => at.stop());
+
+  const ask2 = (target: string, cookie: string, more: readonly string[] = []) =>
+    ask(at, {
+      method: more.includes('POST') ? 'POST' : 'GET',
+      target,
+      headers: [
+        ...['Host: login.corp.example', 'X-Forwarded-Proto: https', 'Accept: text/html', `Cookie: ${cookie}`],
+        ...more.filter((m) => m !== 'POST'),
+      ],
+    });
+  const own = async (user: string) => {
+    const b = new Browser(at, 'traefik');
+    await b.open('https://wiki.corp.example/', user);
+    return b.cookies('wiki.corp.example');
+  };
+  const POST = ['POST', 'Origin: https://login.corp.example', 'Content-Length: 0'];
+
+  for (const [what, target, more] of [
+    ["authentik's sign_out", '/outpost.goauthentik.io/sign_out', []],
+    ["authentik's sign_out, confirmed", '/outpost.goauthentik.io/sign_out', POST],
+    ['the native one', '/.lintel/sign-out', POST],
+  ] as const) {
+    test(what, async () => {
+      const [victim, attacker] = [await own('alice'), await own('bob')];
+      const reply = await ask2(target, `${attacker}; ${victim}`, more);
+      assert.ok(reply.status === 302 || reply.status === 303, `${reply.status}`);
+      assert.equal((await ask2('/.lintel/whoami', victim)).status, 401, 'the session lives on');
+    });
+  }
+
+  for (const [what, more] of [
+    ['another site', ['Sec-Fetch-Site: cross-site', 'Sec-Fetch-Mode: navigate', 'Sec-Fetch-Dest: document']],
+    [
+      'a browser that loads ahead what is half typed',
+      [
+        'Sec-Fetch-Site: none',
+        'Sec-Fetch-Mode: navigate',
+        'Sec-Fetch-Dest: document',
+        'Sec-Purpose: prefetch;prerender',
+      ],
+    ],
+  ] as const) {
+    test(`${what} still has to ask, with one cookie or two`, async () => {
+      const [victim, attacker] = [await own('alice'), await own('bob')];
+      for (const cookie of [victim, `${attacker}; ${victim}`]) {
+        const reply = await ask2('/outpost.goauthentik.io/sign_out', cookie, more);
+        assert.equal(reply.status, 200);
+        assert.match(reply.body, /Stay signed in/);
+      }
+      assert.equal((await ask2('/.lintel/whoami', victim)).status, 200);
+    });
+  }
+});
