@@ -24,6 +24,13 @@ const ODD = [..."!#$%&'*+^`|~"].map((c) => `x${c}authentik${c}email`);
 const FOLDED = ['x.authentik.email', 'x.authentik.username', 'x_authentik-username', 'x_authentik_email'];
 const SPELLINGS = [...ODD, ...FOLDED, 'x_authentik_groups', 'x_authentik_username'].sort();
 const CADDY_BASIC = [['X-Authentik-Meta-Version\n', 'X-Authentik-Meta-Version Authorization\n']] as const;
+/** The check answers Lintel's own pages too. */
+const CADDY_FORMS = {
+  'no route of its own for the outpost': [['\t\treverse_proxy /outpost.goauthentik.io/* http://127.0.0.1:9000\n', '']],
+} as const;
+const TRAEFIK_FORMS = {
+  'no route of its own for the outpost': [['&& PathPrefix(`/outpost.goauthentik.io/`)', '&& PathPrefix(`/nowhere/`)']],
+} as const;
 const DISTRUST = [['\t\t\ttrusted_proxies private_ranges\n', '']] as const;
 
 // 2.11 deletes the spellings with a dot or an underscore of what it copies by itself.
@@ -33,6 +40,7 @@ swap('caddy', {
   hearsScripts: 'check',
   routesOutpost: true,
   distrust: DISTRUST,
+  forms: CADDY_FORMS,
   authorization: CADDY_BASIC,
 });
 swap('caddy-debian', {
@@ -41,9 +49,11 @@ swap('caddy-debian', {
   hearsScripts: 'check',
   routesOutpost: true,
   distrust: DISTRUST,
+  forms: CADDY_FORMS,
   authorization: CADDY_BASIC,
 });
 swap('traefik', {
+  forms: TRAEFIK_FORMS,
   copied: 12,
   open: SPELLINGS,
   hearsScripts: 'check',

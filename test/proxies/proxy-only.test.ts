@@ -156,6 +156,7 @@ else
       assert.equal(new URL(page.url()).origin, PORTAL);
       await fillSignIn(page, 'alice', ALICE);
       await page.waitForURL(`${SECURE}/start?x=%2F`);
+      assert.equal(await page.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol"), 'h2');
       app.heads.splice(0);
       const echoed = await page.evaluate(
         (url) =>

@@ -116,6 +116,11 @@ export function swap(name: keyof typeof SWAP_FRONTS, particulars: Particulars): 
           assert.deepEqual([there.reply.status, there.url], [200, APP + path], there.trail.join('\n'));
           assert.equal(arrived().url, path);
         }
+        const b = await signedIn(`${APP}/`, other);
+        const left = await b.open(`${APP}/outpost.goauthentik.io/sign_out`);
+        assert.equal(left.url, `${PORTAL}/signed-out`, left.trail.join('\n'));
+        assert.ok(asksToSignIn((await b.open(`${APP}/`)).reply));
+        nothingArrived();
       });
     }
 
