@@ -17,7 +17,7 @@ refuse() {
 }
 
 packages=()
-for program in nginx haproxy chromium wrk curl; do has "$program" || packages+=("$program"); done
+for program in nginx haproxy chromium wrk curl git; do has "$program" || packages+=("$program"); done
 # Debian's own Caddy (2.6) is a part beside the current one, which comes from PyPI.
 [ -x /usr/bin/caddy ] || packages+=(caddy)
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)

@@ -63,6 +63,7 @@ const PLACES = {
   chromium: system('--version', 'chromium', 'chromium-browser', 'google-chrome'),
   wrk: system('-v', 'wrk'),
   curl: system('--version', 'curl'),
+  git: system('--version', 'git'),
   python3: system('--version', 'python3'),
 } as const satisfies Record<string, Place>;
 

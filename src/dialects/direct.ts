@@ -1,6 +1,6 @@
 import type { Decision } from '../core/decision.ts';
 import type { Strategy } from '../core/endpoint.ts';
-import { type Fault, type FaultId, fault } from '../core/fault.ts';
+import { type Fault, fault } from '../core/fault.ts';
 import { forwardedClient, type TrustedPeer } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { canonicalTarget, quoteAddress, type Target, type Unknown } from '../core/target.ts';
@@ -8,7 +8,6 @@ import { isPreflight, single } from '../core/text/header-list.ts';
 import type { Ip } from '../core/text/ip.ts';
 import type { Reply, Wire } from '../core/wire.ts';
 import { authenticate } from './answer.ts';
-import { isDavProgram } from './negotiate.ts';
 import { errorReply } from './page.ts';
 import { connectionScheme, forwardedOr } from './read.ts';
 
@@ -81,9 +80,13 @@ function challenged(
   { location, asker, always302 }: WayIn,
 ): Reply {
   if (d.how.kind === 'credentials') {
-    return asks(wire, d.how.refused ? 'CREDENTIALS-REFUSED' : 'SIGN-IN-NEEDED', d.how);
+    return errorReply(
+      wire,
+      d.how.refused ? 'CREDENTIALS-REFUSED' : 'SIGN-IN-NEEDED',
+      ['WWW-Authenticate', authenticate(d.how)],
+      401,
+    );
   }
-  if (isDavProgram(wire.method, wire.headers)) return asks(wire, 'SIGN-IN-NEEDED', BASIC);
   if (location === undefined) return errorReply(wire, 'SIGN-IN-NEEDED', [], 401);
   if (asker === 'program' && d.how.kind === 'sign-in') {
     const basic = authenticate({ kind: 'credentials', scheme: 'basic', proxy: false, refused: false });
@@ -93,10 +96,4 @@ function challenged(
   const safe = wire.method === 'GET' || wire.method === 'HEAD' || wire.method === 'OPTIONS';
   const headers = ['Location', location, 'Cache-Control', 'no-store', 'Referrer-Policy', 'no-referrer'];
   return { status: safe || always302 ? 302 : 303, headers, body: '' };
-}
-
-const BASIC = { kind: 'credentials', scheme: 'basic', proxy: false, refused: false } as const;
-
-function asks(wire: Wire, id: FaultId, how: Parameters<typeof authenticate>[0]): Reply {
-  return errorReply(wire, id, ['WWW-Authenticate', authenticate(how)], 401);
 }

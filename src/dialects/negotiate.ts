@@ -25,20 +25,6 @@ export function isProgram(headers: HeaderList): boolean {
   return accept !== undefined && accept.trim() !== '' && !accepted(headers).some((t) => HTML.has(t));
 }
 
-/**
- * A calendar, address book or file program: no page and no form uses these methods (RFC 4918, 3253, 3744, 4791, 5323), and no
- * script is meant, which would make the browser show a sign-in box of its own. They ask without credentials first, and
- * send them when a 401 names a scheme (RFC 9110 §11.6.1).
- */
-export function isDavProgram(method: string, headers: HeaderList): boolean {
-  return DAV.has(method) && ['sec-fetch-mode', 'x-requested-with'].every((n) => first(headers, n) === undefined);
-}
-
-const DAV: ReadonlySet<string> = new Set([
-  ...['PROPFIND', 'PROPPATCH', 'MKCOL', 'COPY', 'MOVE', 'LOCK', 'UNLOCK'],
-  ...['REPORT', 'ACL', 'MKCALENDAR', 'SEARCH'],
-]);
-
 const HTML: ReadonlySet<string> = new Set(['text/html', 'text/*', 'application/xhtml+xml', '*/*']);
 
 /**
