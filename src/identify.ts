@@ -291,11 +291,11 @@ function sessionOf(
   p: Presented,
 ): MaybePromise<FoundSecret | undefined> {
   const { name } = door;
-  const [value, ...others] =
-    lines.length === 1 ? pickCookies(lines[0] ?? '', name) : lines.flatMap((l) => pickCookies(l, name));
-  if (value === undefined || others.length > 3) return undefined;
+  const values = lines.length === 1 ? pickCookies(lines[0] ?? '', name) : lines.flatMap((l) => pickCookies(l, name));
+  const value = values[0];
+  if (value === undefined || values.length > 4) return undefined;
   const found = sessionOfToken(ports, value, door, p);
-  return others.length === 0 ? found : commonSession(ports, found, others, door, p);
+  return values.length === 1 ? found : commonSession(ports, found, values.slice(1), door, p);
 }
 
 async function commonSession(

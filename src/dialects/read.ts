@@ -1,7 +1,7 @@
 import { type Fault, fault } from '../core/fault.ts';
 import type { TrustedPeer } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { first, type HeaderList, single } from '../core/text/header-list.ts';
+import { first, type HeaderList, type Single, single } from '../core/text/header-list.ts';
 import { decodeComponent, parseQuery } from '../core/text/url-encode.ts';
 import type { Wire } from '../core/wire.ts';
 
@@ -10,7 +10,10 @@ import type { Wire } from '../core/wire.ts';
  * peer may speak for others, reading a forwarded header does not compile. Missing, empty and repeated are faults.
  */
 export function forwarded(_peer: TrustedPeer, headers: HeaderList, name: string, shown: string): Result<string, Fault> {
-  const found = single(headers, name);
+  return theOne(single(headers, name), shown);
+}
+
+function theOne(found: Single, shown: string): Result<string, Fault> {
   if (found.kind === 'repeated') return err(fault('TARGET-REPEATED', `${shown} came more than once`));
   if (found.kind === 'absent' || found.value === '') return err(fault('TARGET-MISSING', `${shown} is missing.`));
   return ok(found.value);
@@ -18,13 +21,14 @@ export function forwarded(_peer: TrustedPeer, headers: HeaderList, name: string,
 
 /** As `forwarded`, with a value to use when the header is absent. Repeated and empty stay faults. */
 export function forwardedOr(
-  peer: TrustedPeer,
+  _peer: TrustedPeer,
   headers: HeaderList,
   name: string,
   shown: string,
   absent: string,
 ): Result<string, Fault> {
-  return single(headers, name).kind === 'absent' ? ok(absent) : forwarded(peer, headers, name, shown);
+  const found = single(headers, name);
+  return found.kind === 'absent' ? ok(absent) : theOne(found, shown);
 }
 
 /** True when the header is there at all. */

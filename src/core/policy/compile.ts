@@ -46,10 +46,16 @@ export interface CompiledApp {
 /** All that is known of a host, found in time that does not grow with the number of hosts. */
 export interface HostEntry {
   /** The apps of the most specific url that covers the host: exact, else the longest wildcard. */
-  readonly apps: readonly { readonly url: AppUrl; readonly app: CompiledApp }[];
+  readonly apps: readonly AppOfHost[];
   /** `policy.rules` whose hosts cover it, in order. */
   readonly rules: readonly CompiledRule[];
   readonly domain: CookieDomain | undefined;
+}
+
+interface AppOfHost {
+  readonly url: AppUrl;
+  readonly app: CompiledApp;
+  readonly place: AppPlace;
 }
 
 export interface Policy {
@@ -75,7 +81,7 @@ export function compilePolicy(source: PolicySource): Policy {
   const compute = (host: string): HostEntry => {
     const found = mostSpecific(urls.covering(host));
     return {
-      apps: found,
+      apps: found.map(({ url, app }) => ({ url, app, place: placeAt(url, app, host) })),
       rules: rules.covering(host),
       domain: source.domains.find((d) => isWithin(host, d.domain)) ?? domainOf(found[0]?.app.app, source.portal),
     };
@@ -123,7 +129,7 @@ function domainOf(app: App | undefined, portal: PortalAddress | undefined): Cook
   return { ...app.domain, portal, givenAt: urlOrigin(external, external.host.host) };
 }
 
-function mostSpecific(found: HostEntry['apps']): HostEntry['apps'] {
+function mostSpecific<T extends { readonly url: AppUrl }>(found: readonly T[]): readonly T[] {
   const rank = ({ url: { host } }: { url: AppUrl }) =>
     host.kind === 'exact' ? 1e6 : host.kind === 'regex' ? 0 : host.suffix.length;
   const best = Math.max(...found.map(rank));
@@ -206,7 +212,7 @@ export interface AppPlace {
  */
 export function appAt(
   entry: HostEntry,
-  t: { readonly scheme: Scheme; readonly host: string; readonly port: number | undefined },
+  t: { readonly scheme: Scheme; readonly port: number | undefined },
 ): AppPlace | undefined {
   const secure = isSecure(t.scheme);
   const port = t.port ?? (secure ? 443 : 80);
@@ -214,8 +220,11 @@ export function appAt(
     entry.apps.find((a) => a.url.port === port && (a.url.scheme === 'https') === secure) ??
     entry.apps.find((a) => a.url.port === port) ??
     (entry.apps.length === 1 && !(t.port !== undefined && minds(entry.apps[0])) ? entry.apps[0] : undefined);
-  if (fit === undefined) return undefined;
-  return { app: fit.app, origin: urlOrigin(fit.url, t.host), secure: fit.url.scheme === 'https' };
+  return fit?.place;
+}
+
+function placeAt(url: AppUrl, app: CompiledApp, host: string): AppPlace {
+  return { app, origin: urlOrigin(url, host), secure: url.scheme === 'https' };
 }
 
 function minds(found: HostEntry['apps'][number] | undefined): boolean {
@@ -230,7 +239,7 @@ export function urlOrigin(url: AppUrl, host: string): string {
 
 /** As `appAt`, for a URL whose parts are at hand. */
 export function appFor(policy: Policy, scheme: Scheme, host: string, port: number | undefined): AppPlace | undefined {
-  return appAt(policy.lookup(host), { scheme, host, port });
+  return appAt(policy.lookup(host), { scheme, port });
 }
 
 /** The app's own place for a target, or undefined when no app names its host. */
