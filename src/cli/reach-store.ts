@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Settings } from '../config/settings.ts';
 import type { SessionStore } from '../core/ports.ts';
+import { systemClock } from '../ops/clock.ts';
 import { randomKey } from '../ops/secrets.ts';
 import { controlClient } from '../server/control-client.ts';
 import { controlPaths, findControl } from '../server/control-path.ts';
@@ -25,7 +26,7 @@ export async function withStore(
     if (settings.storage.kind === 'memory') return await work(await running(files, io));
     const { path } = settings.storage;
     if (!existsSync(path)) return await work(notYet(path));
-    const store = await openStore(settings.storage, randomKey);
+    const store = await openStore(settings.storage, randomKey, systemClock);
     try {
       return await work(store);
     } finally {

@@ -121,7 +121,7 @@ function signerOf({ assertion }: Settings, store: SessionStore, log: Log): Asser
  * cannot be read does not: what needs no session goes on, and each request that needs one says so.
  */
 async function openChecked(storage: Settings['storage'], log: Log): Promise<SessionStore> {
-  const store = await openStore(storage, randomKey);
+  const store = await openStore(storage, randomKey, systemClock);
   const wrong = await orElse(
     () => store.checkInstallationKeys(),
     (error) => void log.write('warn', 'the keys in the store could not be checked', { detail: String(error) }),

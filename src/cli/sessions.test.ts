@@ -84,7 +84,8 @@ function fill(store: SessionStore): void {
 for (const kind of ['memory', 'sqlite'] as const) {
   const opened = async (t: TestContext) => {
     const at = desk(t, kind === 'memory' ? 'memory:' : 'sqlite:./lintel.db');
-    const store = kind === 'memory' ? new MemoryStore() : new SqliteStore(join(at.dir, 'lintel.db'), randomKey);
+    const store =
+      kind === 'memory' ? new MemoryStore() : new SqliteStore(join(at.dir, 'lintel.db'), randomKey, systemClock);
     t.after(() => store.close());
     fill(store);
     if (kind === 'sqlite') return { at, store };

@@ -36,7 +36,7 @@ export function orElse<T>(run: () => MaybePromise<T>, failed: (error: unknown) =
  */
 export interface SessionStore extends TokenStore {
   readonly kind: string;
-  /** The session behind a secret. Must see a revocation made by any process before this call began. */
+  /** The session behind a secret. Must see a revocation that any process acknowledged before this call began. */
   find(key: SecretKey): MaybePromise<FoundSecret | undefined>;
   /** Stores session and secrets at once, durably before it returns, and removes the session `replaces` with them. */
   open(session: Session, secrets: readonly Secret[], replaces?: string): MaybePromise<void>;
@@ -89,7 +89,7 @@ export interface SessionSummary {
 
 /** App passwords, in the same store as the sessions and with the same promises. */
 export interface TokenStore {
-  /** The token behind a secret, its end not judged. Must see a revocation made by any process before this call began. */
+  /** The token behind a secret, its end not judged. Must see a revocation that any process acknowledged before this call began. */
   findToken(key: SecretKey): MaybePromise<AppToken | undefined>;
   /** Stores it, durably before it returns; false, and nothing is stored, when its user holds MAX_TOKENS already. */
   addToken(token: AppToken, key: SecretKey): MaybePromise<boolean>;

@@ -9,6 +9,7 @@ import { plainUser, type User } from '../core/subject.ts';
 import { MemoryStore } from '../stores/memory.ts';
 import { SqliteStore } from '../stores/sqlite.ts';
 import { createAssertionSigner, type SignerOptions } from './assertion-signer.ts';
+import { systemClock } from './clock.ts';
 import { randomKey } from './secrets.ts';
 
 const DAY = 86_400_000;
@@ -213,7 +214,7 @@ function database(t: TestContext): string {
 
 test('two servers on one database sign with one key, also when one turns the period first', async (t) => {
   const path = database(t);
-  const stores = [new SqliteStore(path, randomKey), new SqliteStore(path, randomKey)];
+  const stores = [new SqliteStore(path, randomKey, systemClock), new SqliteStore(path, randomKey, systemClock)];
   t.after(() => stores.map((s) => s.close()));
   const [a, b] = await Promise.all(stores.map((store) => readied(TURN - 1, { store, rotateMs: DAYS })));
   assert.ok(a && b);

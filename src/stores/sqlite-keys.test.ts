@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
+import { systemClock } from '../ops/clock.ts';
 import { randomKey } from '../ops/secrets.ts';
 import { KeyFileError } from './key-file.ts';
 import { SqliteStore } from './sqlite.ts';
@@ -30,7 +31,7 @@ function databaseIn(t: TestContext): string {
 }
 
 function opened(t: TestContext, path: string): SqliteStore {
-  const store = new SqliteStore(path, randomKey);
+  const store = new SqliteStore(path, randomKey, systemClock);
   t.after(() => store.close());
   return store;
 }
@@ -45,7 +46,7 @@ const KEYS = { one: KEY, two: LONG };
 
 /** A database with these keys, closed. */
 async function filled(path: string, ...names: readonly (keyof typeof KEYS)[]): Promise<void> {
-  const store = new SqliteStore(path, randomKey);
+  const store = new SqliteStore(path, randomKey, systemClock);
   for (const name of names) await store.installationKey(name, () => KEYS[name]);
   store.close();
 }
@@ -93,7 +94,7 @@ test('one key, encrypted twice, looks different', async (t) => {
 
 test('a key of the first builds is encrypted where it stands when it is read, and leaves no trace', async (t) => {
   const path = databaseIn(t);
-  new SqliteStore(path, randomKey).close();
+  new SqliteStore(path, randomKey, systemClock).close();
   const before = raw(t, path);
   before.prepare('INSERT INTO installation_keys VALUES (?, ?)').run('portal', KEY);
   before.close();
@@ -124,7 +125,7 @@ test('a row that was damaged is an error, is not replaced, and costs no other ke
   ];
   for (const bytes of damaged) {
     db.prepare("UPDATE installation_keys SET value = ? WHERE name = 'one'").run(bytes);
-    const store = new SqliteStore(path, randomKey);
+    const store = new SqliteStore(path, randomKey, systemClock);
     assert.equal(store.checkInstallationKeys(), undefined);
     await assert.rejects(
       async () => store.installationKey('one', never),
@@ -184,7 +185,7 @@ test('a file that is no key file is refused, and left as it is', async (t) => {
   const contents = ['', '\n', 'x'.repeat(42), `${'x'.repeat(44)}\n`, `${'x'.repeat(42)}=\n`, `\n${'x'.repeat(43)}`];
   for (const text of contents) {
     writeFileSync(`${path}.key`, text, { mode: 0o600 });
-    const store = new SqliteStore(path, randomKey);
+    const store = new SqliteStore(path, randomKey, systemClock);
     await assert.rejects(async () => store.installationKey('one', () => KEY), /is not the key file that Lintel made/);
     store.close();
     assert.equal(readFileSync(`${path}.key`, 'latin1'), text);
@@ -200,7 +201,7 @@ test('a key file that every account may read is refused; rights of the group are
   await filled(path, 'one', 'two');
   for (const mode of [0o644, 0o604, 0o602]) {
     chmodSync(`${path}.key`, mode);
-    const store = new SqliteStore(path, randomKey);
+    const store = new SqliteStore(path, randomKey, systemClock);
     assert.match(store.checkInstallationKeys() ?? '', new RegExp(`mode ${mode.toString(8)}\\)\\. Run: chmod 600 `));
     await assert.rejects(async () => store.installationKey('one', never), KeyFileError);
     store.close();
@@ -230,8 +231,9 @@ test('a database that is reached by a link has its key where the database is', a
 test('processes that start at once end with one key file, and nothing else is left', async (t) => {
   const path = databaseIn(t);
   const script = `const { SqliteStore } = await import(${JSON.stringify(join(import.meta.dirname, 'sqlite.ts'))});
+    const { systemClock } = await import(${JSON.stringify(join(import.meta.dirname, '../ops/clock.ts'))});
     const { randomKey } = await import(${JSON.stringify(join(import.meta.dirname, '../ops/secrets.ts'))});
-    const store = new SqliteStore(${JSON.stringify(path)}, randomKey);
+    const store = new SqliteStore(${JSON.stringify(path)}, randomKey, systemClock);
     process.stdout.write('open');
     await new Promise((go) => process.stdin.once('data', go));
     await store.installationKey('own ' + process.pid, () => randomKey(32));

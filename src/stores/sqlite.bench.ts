@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { SessionStore } from '../core/ports.ts';
+import { systemClock } from '../ops/clock.ts';
 import { randomKey } from '../ops/secrets.ts';
 import { MemoryStore } from './memory.ts';
 import { SqliteStore } from './sqlite.ts';
@@ -29,10 +30,10 @@ try {
 
 function measureSqlite(count: number): void {
   for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
-  new SqliteStore(path, randomKey).close();
+  new SqliteStore(path, randomKey, systemClock).close();
   const raw = new DatabaseSync(path);
   raw.exec('PRAGMA synchronous = OFF');
-  const store = new SqliteStore(path, randomKey);
+  const store = new SqliteStore(path, randomKey, systemClock);
   fillFast(raw, count);
   const before = [statSync(path).mtimeMs, statSync(`${path}-wal`).mtimeMs, dataVersion(raw)];
   report('sqlite', count, store);

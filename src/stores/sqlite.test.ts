@@ -17,6 +17,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
+import type { Clock } from '../core/ports.ts';
+import { systemClock } from '../ops/clock.ts';
 import { randomKey } from '../ops/secrets.ts';
 import { SqliteStore } from './sqlite.ts';
 import { MIGRATIONS } from './sqlite-schema.ts';
@@ -27,6 +29,7 @@ import { tokenOf } from './token.contract.ts';
 
 /** The first lines of a program of its own. */
 const IMPORTS = `const { SqliteStore } = await import(${JSON.stringify(join(import.meta.dirname, 'sqlite.ts'))});
+    const { systemClock } = await import(${JSON.stringify(join(import.meta.dirname, '../ops/clock.ts'))});
     const { randomKey } = await import(${JSON.stringify(join(import.meta.dirname, '../ops/secrets.ts'))});`;
 
 function directory(t: TestContext): string {
@@ -35,17 +38,23 @@ function directory(t: TestContext): string {
   return dir;
 }
 
-function opened(t: TestContext, path: string): SqliteStore {
-  const store = new SqliteStore(path, randomKey);
+function opened(t: TestContext, path: string, clock: Pick<Clock, 'monotonic'> = systemClock): SqliteStore {
+  const store = new SqliteStore(path, randomKey, clock);
   t.after(() => store.close());
   return store;
+}
+
+/** By this clock every look at the index is an old one. */
+function hasty(): Pick<Clock, 'monotonic'> {
+  let now = 0;
+  return { monotonic: () => ++now };
 }
 
 storeContract('sqlite', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'lintel-store-'));
   const all: SqliteStore[] = [];
   const open = async () => {
-    const store = new SqliteStore(join(dir, 'lintel.db'), randomKey);
+    const store = new SqliteStore(join(dir, 'lintel.db'), randomKey, systemClock);
     all.push(store);
     return store;
   };
@@ -71,7 +80,7 @@ test('makes file and directory for the owner alone', (t) => {
 
 test('keeps sessions over a close and leaves one file', (t) => {
   const path = join(directory(t), 'lintel.db');
-  const first = new SqliteStore(path, randomKey);
+  const first = new SqliteStore(path, randomKey, systemClock);
   first.open(sessionOf('s1'), [portalSecret('p')]);
   first.close();
   assert.equal(existsSync(`${path}-wal`), false);
@@ -94,9 +103,52 @@ test('find is two searches by key, and sweeping walks an index', (t) => {
   assert.deepEqual(plan(TOKENS_OVER), ['SEARCH tokens USING COVERING INDEX tokens_by_end (expires_at<?)']);
 });
 
+test('what another process took away and acknowledged is gone', async (t) => {
+  const path = join(directory(t), 'lintel.db');
+  const [server, command] = [opened(t, path), opened(t, path)];
+  for (let i = 0; i < 50; i++) {
+    await command.open(sessionOf(`a${i}`), [portalSecret(`a${i}`)]);
+    assert.equal(server.find(keyOf(`a${i}`))?.session.id, `a${i}`);
+    await command.open(sessionOf(`b${i}`), [portalSecret(`b${i}`)], `a${i}`);
+    assert.equal(server.find(keyOf(`a${i}`)), undefined);
+    assert.equal(server.find(keyOf(`b${i}`))?.session.id, `b${i}`);
+    await command.revoke({ kind: 'id', id: `b${i}` });
+    assert.equal(server.find(keyOf(`b${i}`)), undefined);
+    await command.addToken(tokenOf(`t${i}`), keyOf(`t${i}`));
+    assert.equal(server.findToken(keyOf(`t${i}`))?.id, `t${i}`);
+    await command.revokeTokens({ kind: 'id', id: `t${i}` });
+    assert.equal(server.findToken(keyOf(`t${i}`)), undefined);
+  }
+});
+
+test('one look at the index speaks for a millisecond, and for nothing that this process wrote', async (t) => {
+  const path = join(directory(t), 'lintel.db');
+  let now = 0;
+  const store = opened(t, path, { monotonic: () => now });
+  const db = new DatabaseSync(path);
+  t.after(() => db.close());
+  await store.open(sessionOf('s1'), [portalSecret('p')]);
+  assert.equal(store.find(keyOf('p'))?.session.lastSeenAt, T0);
+  store.touch('s1', T0 + 1);
+  assert.equal(store.find(keyOf('p'))?.session.lastSeenAt, T0 + 1);
+  db.exec('DELETE FROM sessions');
+  now = 0.9;
+  assert.equal(store.find(keyOf('p'))?.session.id, 's1');
+  now = 1;
+  assert.equal(store.find(keyOf('p')), undefined);
+  await store.open(sessionOf('s1'), [portalSecret('p')]);
+  assert.equal(store.find(keyOf('p'))?.session.id, 's1');
+  const revoked = store.revoke({ kind: 'id', id: 's1' });
+  assert.equal(store.find(keyOf('p')), undefined);
+  setTimeout(() => {
+    now = 9;
+  }, 5);
+  assert.equal(await revoked, 1);
+});
+
 test('a garbled row is an absent row', (t) => {
   const path = join(directory(t), 'lintel.db');
-  const store = opened(t, path);
+  const store = opened(t, path, hasty());
   const db = new DatabaseSync(path);
   t.after(() => db.close());
   const garble = [
@@ -118,7 +170,7 @@ test('a garbled row is an absent row', (t) => {
 
 test('a routing that cannot be read is an absent row, never "no routing"', (t) => {
   const path = join(directory(t), 'lintel.db');
-  const store = opened(t, path);
+  const store = opened(t, path, hasty());
   const db = new DatabaseSync(path);
   t.after(() => db.close());
   const routing = { backend: 'http://10.0.0.7', hostHeader: undefined, userAttributes: undefined };
@@ -145,7 +197,7 @@ test('a routing that cannot be read is an absent row, never "no routing"', (t) =
 
 test('a garbled app password is an absent one, never one for all apps or for ever', (t) => {
   const path = join(directory(t), 'lintel.db');
-  const store = opened(t, path);
+  const store = opened(t, path, hasty());
   const db = new DatabaseSync(path);
   t.after(() => db.close());
   const garble = [
@@ -199,7 +251,7 @@ test('another process revokes, and the next find knows', async (t) => {
   store.open(sessionOf('s1'), [portalSecret('p')]);
   assert.equal(store.find(keyOf('p'))?.session.id, 's1');
   const script = `${IMPORTS}
-    const store = new SqliteStore(${JSON.stringify(path)}, randomKey);
+    const store = new SqliteStore(${JSON.stringify(path)}, randomKey, systemClock);
     process.stdout.write(String(await store.revoke({ kind: 'all' })));
     process.stdin.once('data', () => store.close()); `;
   const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', script]);
@@ -231,7 +283,7 @@ test('while another process writes, find answers, sign-in waits its turn, touch 
 test('processes that start at once on no file at all agree', async (t) => {
   const path = join(directory(t), 'lintel.db');
   const script = `${IMPORTS}
-    const store = new SqliteStore(${JSON.stringify(path)}, randomKey);
+    const store = new SqliteStore(${JSON.stringify(path)}, randomKey, systemClock);
     const key = await store.installationKey('k', () => randomKey(32));
     process.stdout.write(Buffer.from(key).toString('hex')); store.close();`;
   const keys = await Promise.all(
@@ -249,32 +301,41 @@ test('what cannot be opened is named, with what to do', (t) => {
   const dir = directory(t);
   const text = join(dir, 'notes.txt');
   writeFileSync(text, 'These are not the tables you are looking for. '.repeat(99));
-  assert.throws(() => new SqliteStore(text, randomKey), /notes\.txt is not a SQLite database: name another file/);
   assert.throws(
-    () => new SqliteStore(join(text, 'lintel.db'), randomKey),
+    () => new SqliteStore(text, randomKey, systemClock),
+    /notes\.txt is not a SQLite database: name another file/,
+  );
+  assert.throws(
+    () => new SqliteStore(join(text, 'lintel.db'), randomKey, systemClock),
     /The directory .*notes\.txt of the session database cannot be created: EEXIST/,
   );
   mkdirSync(join(dir, 'folder.db'));
-  assert.throws(() => new SqliteStore(join(dir, 'folder.db'), randomKey), /folder\.db cannot be opened/);
+  assert.throws(() => new SqliteStore(join(dir, 'folder.db'), randomKey, systemClock), /folder\.db cannot be opened/);
   const foreign = new DatabaseSync(join(dir, 'other.db'));
   foreign.exec('CREATE TABLE sessions (x)');
   foreign.close();
-  assert.throws(() => new SqliteStore(join(dir, 'other.db'), randomKey), /other\.db belongs to another program/);
+  assert.throws(
+    () => new SqliteStore(join(dir, 'other.db'), randomKey, systemClock),
+    /other\.db belongs to another program/,
+  );
 });
 
 test('a newer schema is refused, and left alone', (t) => {
   const path = join(directory(t), 'lintel.db');
-  new SqliteStore(path, randomKey).close();
+  new SqliteStore(path, randomKey, systemClock).close();
   const db = new DatabaseSync(path);
   t.after(() => db.close());
   db.exec('PRAGMA user_version = 99');
-  assert.throws(() => new SqliteStore(path, randomKey), /made by a newer Lintel: its schema is version 99, .* up to 2/);
+  assert.throws(
+    () => new SqliteStore(path, randomKey, systemClock),
+    /made by a newer Lintel: its schema is version 99, .* up to 2/,
+  );
   assert.equal(db.prepare('PRAGMA user_version').get()?.user_version, 99);
 });
 
 test('a damaged file throws, and says so', async (t) => {
   const path = join(directory(t), 'lintel.db');
-  const first = new SqliteStore(path, randomKey);
+  const first = new SqliteStore(path, randomKey, systemClock);
   for (let i = 0; i < 100; i += 1) await first.open(sessionOf(`s${i}`), [portalSecret(`p${i}`)]);
   first.close();
   const file = openSync(path, 'r+');

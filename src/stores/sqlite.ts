@@ -1,7 +1,9 @@
 import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type AppToken, MAX_TOKENS } from '../core/app-token.ts';
 import {
+  type Clock,
   type MaybePromise,
   type SessionFilter,
   type SessionStore,
@@ -28,10 +30,13 @@ import { WalIndex } from './wal-index.ts';
 /** Answers of `find`, and as many of `findToken`, remembered until the next commit. */
 const MAX_FOUND = 10_000;
 
+/** For so many milliseconds one look at the index speaks for every `find`; whatever takes something away outlasts it. */
+const LOOK_MS = 1;
+
 /**
  * Sessions in one SQLite file (WAL). `find` is one prepared read of the file itself, or what that read gave when nothing
- * was committed since by any process (wal-index.ts), so a revocation by any process is seen by the next request. It
- * needs no lock that a writer could hold. What `open`, `attach`, `revoke` `takeHandOver`, `addToken` and
+ * was committed since by any process (wal-index.ts, decision 0004), so a revocation that any process has acknowledged is
+ * seen by the next request. It needs no lock that a writer could hold. What `open`, `attach`, `revoke` `takeHandOver`, `addToken` and
  * `revokeTokens` acknowledge is on disk. Errors are SqliteStoreError; a file that cannot be used throws here.
  */
 export class SqliteStore implements SessionStore {
@@ -46,11 +51,14 @@ export class SqliteStore implements SessionStore {
   readonly #keys: SqliteKeys;
   readonly #found = new Map<SecretKey, FoundSecret>();
   readonly #foundTokens = new Map<SecretKey, AppToken>();
+  readonly #clock: Pick<Clock, 'monotonic'>;
   #changes = 0;
+  #lookAgainAt = Number.NEGATIVE_INFINITY;
 
   /** `random` gives so many random bytes (ops/secrets.ts), for the encryption of installation keys. */
-  constructor(path: string, random: (bytes: number) => Uint8Array) {
+  constructor(path: string, random: (bytes: number) => Uint8Array, clock: Pick<Clock, 'monotonic'>) {
     this.#path = path;
+    this.#clock = clock;
     const { main, relaxed } = openDatabase(path);
     this.#main = main;
     this.#relaxed = relaxed;
@@ -67,13 +75,21 @@ export class SqliteStore implements SessionStore {
   }
 
   find(key: SecretKey): FoundSecret | undefined {
-    this.changes();
+    this.#look();
     return this.#found.get(key) ?? this.#read(this.#found, key, () => foundSecret(this.#sql.find.get(key)));
   }
 
   findToken(key: SecretKey): AppToken | undefined {
-    this.changes();
+    this.#look();
     return this.#foundTokens.get(key) ?? this.#read(this.#foundTokens, key, () => appToken(this.#tokens.find.get(key)));
+  }
+
+  /** The time is taken before the look, so what it found is never believed longer than LOOK_MS. */
+  #look(): void {
+    const now = this.#clock.monotonic();
+    if (now < this.#lookAgainAt) return;
+    this.changes();
+    this.#lookAgainAt = now + LOOK_MS;
   }
 
   /** Each look at the index takes note of what changed, so it is counted, and everything that was remembered goes. */
@@ -98,11 +114,12 @@ export class SqliteStore implements SessionStore {
   }
 
   open(session: Session, secrets: readonly Secret[], replaces?: string): MaybePromise<void> {
-    return this.#write(() => {
+    const write = () => {
       if (replaces !== undefined) this.#sql.removeSession.run(replaces);
       const { lastInsertRowid: n } = this.#sql.addSession.run(...sessionValues(session));
       for (const [place, secret] of secrets.entries()) this.#sql.addSecret.run(...secretValues(secret, n, place));
-    });
+    };
+    return replaces === undefined ? this.#write(write) : this.#takeAway(write);
   }
 
   attach(sessionId: string, secret: Secret): MaybePromise<boolean> {
@@ -117,6 +134,7 @@ export class SqliteStore implements SessionStore {
 
   /** Fails at once when another process holds the write lock: the next request of the session tries again. */
   touch(sessionId: string, now: number): void {
+    this.#lookAgainAt = Number.NEGATIVE_INFINITY;
     this.#guarded(() => this.#sql.touch.run(now, sessionId, now));
   }
 
@@ -143,7 +161,7 @@ export class SqliteStore implements SessionStore {
     const { where, values } = condition(filter);
     const meant = boundSecrets(filter);
     const sql = meant === undefined ? `DELETE FROM sessions AS s WHERE ${where}` : `DELETE FROM secrets WHERE ${meant}`;
-    return this.#write(() => Number(this.#main.prepare(sql).run(...values).changes));
+    return this.#takeAway(() => Number(this.#main.prepare(sql).run(...values).changes));
   }
 
   sweep(now: number, limit: number): MaybePromise<number> {
@@ -167,6 +185,7 @@ export class SqliteStore implements SessionStore {
 
   /** Fails at once when another process holds the write lock: the next use of the token tries again. */
   touchToken(id: string, now: number): void {
+    this.#lookAgainAt = Number.NEGATIVE_INFINITY;
     this.#guarded(() => this.#tokens.touch.run(now, id, now));
   }
 
@@ -175,7 +194,7 @@ export class SqliteStore implements SessionStore {
   }
 
   revokeTokens(filter: TokenFilter): MaybePromise<number> {
-    return this.#write(() => revokeTokens(this.#main, filter));
+    return this.#takeAway(() => revokeTokens(this.#main, filter));
   }
 
   installationKey(name: string, make: () => Uint8Array): MaybePromise<Uint8Array> {
@@ -227,6 +246,17 @@ export class SqliteStore implements SessionStore {
   }
 
   #write<T>(work: () => T): MaybePromise<T> {
-    return whenFree(this.#path, () => transaction(this.#main, work));
+    return whenFree(this.#path, () => {
+      this.#lookAgainAt = Number.NEGATIVE_INFINITY;
+      return transaction(this.#main, work);
+    });
+  }
+
+  /** A write that takes away: acknowledged when no process goes by a look from before it any more. */
+  async #takeAway<T>(work: () => T): Promise<T> {
+    const result = await this.#write(work);
+    const over = this.#clock.monotonic() + 2 * LOOK_MS;
+    while (this.#clock.monotonic() < over) await delay(LOOK_MS);
+    return result;
   }
 }

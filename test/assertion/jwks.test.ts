@@ -8,6 +8,7 @@ import { createRemoteJWKSet, errors, jwtVerify, SignJWT } from 'jose';
 import type { AssertionSigner } from '../../src/core/assertion.ts';
 import { plainUser } from '../../src/core/subject.ts';
 import { createAssertionSigner } from '../../src/ops/assertion-signer.ts';
+import { systemClock } from '../../src/ops/clock.ts';
 import { randomKey } from '../../src/ops/secrets.ts';
 import { SqliteStore } from '../../src/stores/sqlite.ts';
 import { type Running, serve } from '../black-box/lintel.ts';
@@ -36,7 +37,7 @@ before(async () => {
       },
     },
   });
-  store = new SqliteStore(lintel.database, randomKey);
+  store = new SqliteStore(lintel.database, randomKey, systemClock);
 });
 
 after(async () => {
@@ -138,7 +139,7 @@ test('a server whose key file is lost does not start, and says what to do', asyn
   const dir = mkdtempSync(join(tmpdir(), 'lintel-lost-'));
   t.after(() => rmSync(dir, { recursive: true }));
   const path = join(dir, 'lost.db');
-  const old = new SqliteStore(path, randomKey);
+  const old = new SqliteStore(path, randomKey, systemClock);
   await old.installationKey('portal', () => randomKey(32));
   old.close();
   rmSync(`${path}.key`);

@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { SessionStore } from '../../src/core/ports.ts';
 import { parseToken, type SecretKey, type SecretPurpose, type Session, secretKey } from '../../src/core/session.ts';
+import { systemClock } from '../../src/ops/clock.ts';
 import { randomKey } from '../../src/ops/secrets.ts';
 import { SqliteStore } from '../../src/stores/sqlite.ts';
 import type { Running } from './lintel.ts';
@@ -49,7 +50,7 @@ export async function signIn(
 
 /** The database of a running server, opened as another Lintel process would. */
 export async function openStore(path: string): Promise<SessionStore> {
-  return new SqliteStore(path, randomKey);
+  return new SqliteStore(path, randomKey, systemClock);
 }
 
 /** SHA-256 in base64url, as the store knows a token. */

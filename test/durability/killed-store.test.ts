@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { systemClock } from '../../src/ops/clock.ts';
 import { randomKey } from '../../src/ops/secrets.ts';
 import { SqliteStore } from '../../src/stores/sqlite.ts';
 import { keyOf, T0 } from '../../src/stores/store.contract.ts';
@@ -47,7 +48,7 @@ async function signUntilKilled(path: string, prefix: string, count: number, kill
 }
 
 function assertWhole(path: string, acknowledged: readonly string[]): void {
-  const store = new SqliteStore(path, randomKey);
+  const store = new SqliteStore(path, randomKey, systemClock);
   const secrets = (id: string) => [`${id} portal`, `${id} app`].map((token) => store.find(keyOf(token))?.session.id);
   for (const id of acknowledged) {
     assert.deepEqual(secrets(id), [id, id], `${id} was acknowledged and is gone`);

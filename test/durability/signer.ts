@@ -1,11 +1,12 @@
 /** Opens sessions and adds app passwords in the database named on the command line, and prints the id of each one that is acknowledged. */
+import { systemClock } from '../../src/ops/clock.ts';
 import { randomKey } from '../../src/ops/secrets.ts';
 import { SqliteStore } from '../../src/stores/sqlite.ts';
 import { appSecret, keyOf, portalSecret, sessionOf } from '../../src/stores/store.contract.ts';
 import { tokenOf } from '../../src/stores/token.contract.ts';
 
 const [path = '', prefix = '', count = '1000'] = process.argv.slice(2);
-const store = new SqliteStore(path, randomKey);
+const store = new SqliteStore(path, randomKey, systemClock);
 for (let i = 0; i < Number(count); i += 1) {
   const id = `${prefix}-${i}`;
   await store.open(sessionOf(id), [portalSecret(`${id} portal`), appSecret(`${id} app`)]);

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { systemClock } from '../../src/ops/clock.ts';
 import { randomKey } from '../../src/ops/secrets.ts';
 import { SqliteStore } from '../../src/stores/sqlite.ts';
 import { bearer, plantToken, basic as tokenBasic } from '../black-box/app-passwords.ts';
@@ -302,7 +303,7 @@ export function behind(name: keyof typeof FRONTS, manners: Manners = {}): void {
     });
 
     test('an app password opens the app it is for, reaches none, and is shut out at once when it is revoked', async () => {
-      const store = new SqliteStore(join(site.dir, 'lintel.db'), randomKey);
+      const store = new SqliteStore(join(site.dir, 'lintel.db'), randomKey, systemClock);
       try {
         const { secret, token } = await plantToken(store, { apps: ['app'] });
         const calendar = { method: 'PROPFIND', host: 'calendar.example.org', path: '/' };

@@ -53,7 +53,8 @@ function desk(t: TestContext, storage: string) {
 for (const kind of ['memory', 'sqlite'] as const) {
   const opened = async (t: TestContext) => {
     const at = desk(t, kind === 'memory' ? 'memory:' : 'sqlite:./lintel.db');
-    const store = kind === 'memory' ? new MemoryStore() : new SqliteStore(join(at.dir, 'lintel.db'), randomKey);
+    const store =
+      kind === 'memory' ? new MemoryStore() : new SqliteStore(join(at.dir, 'lintel.db'), randomKey, systemClock);
     t.after(() => store.close());
     if (kind === 'sqlite') return { at, store };
     const control = await openControl(controlPaths([at.config], at.env), store);
@@ -131,7 +132,7 @@ for (const kind of ['memory', 'sqlite'] as const) {
 
 test('nothing is made for an account or an app that is not there, a disabled account, or a garbled end', async (t) => {
   const at = desk(t, 'sqlite:./lintel.db');
-  const store = new SqliteStore(join(at.dir, 'lintel.db'), randomKey);
+  const store = new SqliteStore(join(at.dir, 'lintel.db'), randomKey, systemClock);
   t.after(() => store.close());
   const cases = [
     [['alcie', '--name', 'x'], 1, /no account "alcie" in .*users\.yml\. Did you mean "alice"\?/],
