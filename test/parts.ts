@@ -49,6 +49,7 @@ const app = (name: string): Place => ({ names: [name], dirs: [APPS], version: ['
 const PLACES = {
   nginx: system('-v', 'nginx'),
   haproxy: system('-v', 'haproxy'),
+  apache: system('-v', 'apache2', 'httpd'),
   /** The one Debian ships (2.6). */
   'caddy-debian': { names: ['caddy'], dirs: ['/usr/bin'], version: ['version'] },
   /** The current one. */

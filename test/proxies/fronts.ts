@@ -163,8 +163,38 @@ function envoy(folder: 'envoy' | 'envoy-grpc'): FrontKind {
   };
 }
 
+/** What Debian's apache2.conf and its `a2enmod` have around a site. */
+const APACHE_MODULES = ['mpm_event', 'authz_core', 'alias', 'headers', 'ssl', 'proxy', 'proxy_http'];
+
+const apache: FrontKind = {
+  part: 'apache',
+  example: 'apache',
+  async start(scope, site) {
+    const [port, plain] = [await freePort(), await freePort()];
+    copyWith(example('apache', 'lintel-host.conf'), join(site.dir, 'lintel-host.conf'), apps(site).slice(0, 1));
+    copyWith(example('apache', 'lintel.conf'), join(site.dir, 'lintel.conf'), [
+      ['*:443', `127.0.0.1:${port}`],
+      ['*:80', `127.0.0.1:${plain}`],
+      ['/etc/apache2/', `${site.dir}/`],
+      ['/etc/letsencrypt/live/example.com/', `${site.dir}/`],
+      ['/etc/letsencrypt/live/example.org/', `${site.dir}/`],
+    ]);
+    const modules = APACHE_MODULES.map((n) => `LoadModule ${n}_module /usr/lib/apache2/modules/mod_${n}.so`);
+    const user = process.getuid?.() === 0 ? ['User www-data', 'Group www-data'] : [];
+    const files = [`PidFile ${site.dir}/apache.pid`, `DefaultRuntimeDir ${site.dir}`, `ErrorLog ${site.dir}/error.log`];
+    const listen = [`Listen 127.0.0.1:${port}`, `Listen 127.0.0.1:${plain}`, 'ServerName localhost'];
+    const main = [...modules, ...user, ...files, ...listen, `Include ${site.dir}/lintel.conf`, ''].join('\n');
+    const file = join(site.dir, 'apache2.conf');
+    writeFileSync(file, main);
+    execFileSync(partPath('apache'), ['-t', '-f', file], { stdio: 'pipe' });
+    await startProcess(scope, partPath('apache'), ['-DFOREGROUND', '-f', file], { ready: port });
+    return { port };
+  },
+};
+
 export const FRONTS = {
   nginx,
+  apache,
   caddy: caddy('caddy'),
   'caddy-debian': caddy('caddy-debian'),
   haproxy,

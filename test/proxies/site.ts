@@ -123,12 +123,21 @@ export async function startSite(scope: Scope, example: string, withRadicale = tr
   const grpcPort = await freePort();
   copyWith(join(ROOT, 'examples', example, 'lintel.yml'), join(dir, 'lintel.yml'), [
     ['listen: [127.0.0.1:9091]', listen],
+    ...(example === 'apache' ? upstreams(app.port, calendarPort) : []),
     ...(example === 'envoy-grpc' ? [['grpc: 127.0.0.1:9092', `grpc: 127.0.0.1:${grpcPort}`] as const] : []),
   ]);
   cpSync(join(ROOT, 'examples', example, 'users.yml'), join(dir, 'users.yml'));
   const args = ['serve', '--config', join(dir, 'lintel.yml')];
   const lintel = await startProcess(scope, join(ROOT, 'bin', 'lintel'), args, { ready: lintelPort });
   return { dir, certificate, lintel, lintelPort, grpcPort, app, calendarPort };
+}
+
+/** Behind Apache it is Lintel that forwards to the apps. */
+function upstreams(app: number, calendar: number): (readonly [string, string])[] {
+  return [
+    ['127.0.0.1:8080', `127.0.0.1:${app}`],
+    ['127.0.0.1:5232', `127.0.0.1:${calendar}`],
+  ];
 }
 
 /** Radicale as `examples/radicale` has it, with its data in `dir`. Returns its port. */

@@ -1,0 +1,3 @@
+import { behind } from './behind.ts';
+
+behind('apache', { exactCookies: true });
