@@ -2,6 +2,7 @@ import type { Challenge, Decision } from '../core/decision.ts';
 import type { Rendering } from '../core/dialect.ts';
 import { FAULTS, type Fault, type FaultId } from '../core/fault.ts';
 import { known } from '../core/target.ts';
+import { escapeHtml } from '../core/text/html.ts';
 import type { Reply } from '../core/wire.ts';
 import { isBrowser, prefersJson } from './negotiate.ts';
 
@@ -114,16 +115,6 @@ function redirect(status: 302 | 303 | 401, location: string, r: Rendering): Repl
   }
   const body = `<a href="${escapeHtml(location)}">${status} ${REASONS[status] ?? ''}</a>`;
   return { status, headers: [...headers, 'Content-Type', 'text/html; charset=utf-8'], body };
-}
-
-/** Enough for an attribute in double quotes and for text. */
-export function escapeHtml(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&#34;')
-    .replaceAll("'", '&#39;');
 }
 
 function plain(status: number, id: FaultId, extra: readonly string[]): Reply {

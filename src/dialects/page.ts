@@ -1,6 +1,6 @@
 import { FAULTS, type FaultId } from '../core/fault.ts';
+import { escapeHtml } from '../core/text/html.ts';
 import type { Reply, Wire } from '../core/wire.ts';
-import { escapeHtml } from './answer.ts';
 import { isBrowser, prefersJson } from './negotiate.ts';
 
 const STYLE = `:root{color-scheme:light dark;--paper:#f7f6f2;--card:#fff;--ink:#16181b;--quiet:#5a5f66;--accent:#0b6b66}

@@ -10,9 +10,9 @@ import { clearedCookies } from './open-session.ts';
 import { portalPresence } from './portal-presence.ts';
 import { type SignedIn, subjectOf } from './presence.ts';
 import { cookieHeaders, faultJson, type Headers, redirect } from './replies.ts';
-import { foreignChange, wantsJson } from './same-site.ts';
+import { wantsJson } from './same-site.ts';
 import { endSession } from './sign-out.ts';
-import { at, formFields, HOME, placeName, refuse, show, type Visit } from './visit.ts';
+import { at, HOME, ownForm, placeName, refuse, show, type Visit } from './visit.ts';
 
 export const ACCOUNT = '/account';
 
@@ -92,13 +92,11 @@ export interface Change {
 
 /** What every change here needs: sent by our own page, by somebody who is signed in. The error is the answer. */
 export async function change(v: Visit): Promise<Result<Change, Reply>> {
-  const foreign = foreignChange(v.r.wire, v.r.site.origin, 'form');
-  if (foreign !== undefined) return err(refuse(v, foreign));
-  const fields = await formFields(v);
-  if (!(fields instanceof URLSearchParams)) return err(refuse(v, fields));
+  const fields = await ownForm(v);
+  if (!fields.ok) return err(refuse(v, fields.error));
   const who = await portalPresence(v.deps, v.r);
   if (who.kind === 'fault') return err(refuse(v, who.fault));
-  return who.kind === 'nobody' ? err(toSignIn(v, 303)) : ok({ who, fields });
+  return who.kind === 'nobody' ? err(toSignIn(v, 303)) : ok({ who, fields: fields.value });
 }
 
 /** `POST /account/sessions/revoke`: one of the person's own; of anybody else's nothing is even said. */

@@ -1,3 +1,5 @@
+import { escapeHtml } from '../core/text/html.ts';
+
 declare const brand: unique symbol;
 /** Text that is safe to stand in a page. Only `html` and `join` make it. */
 export interface Html {
@@ -6,19 +8,6 @@ export interface Html {
 }
 
 export type Piece = Html | string | number | undefined | false;
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-/** Escaped for element content and for attribute values in double quotes, which is all that templates here use. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (c) => ENTITIES[c] ?? c);
-}
 
 function write(piece: Piece): string {
   if (piece === undefined || piece === false) return '';

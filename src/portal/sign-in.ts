@@ -9,10 +9,23 @@ import { launcherSheet, signInSheet } from './pages.ts';
 import { portalPresence } from './portal-presence.ts';
 import { type SignedIn, subjectOf } from './presence.ts';
 import { cookieHeaders, errorHeader, faultJson, redirect } from './replies.ts';
-import { foreignChange, wantsJson } from './same-site.ts';
+import { wantsJson } from './same-site.ts';
 import { wayBack } from './send-back.ts';
-import { at, carry, formFields, fromQuery, HOME, note, placeName, refuse, show, type Visit, wishOf } from './visit.ts';
-import { asked, type Wish } from './wish.ts';
+import {
+  at,
+  carry,
+  fromForm,
+  fromQuery,
+  HOME,
+  note,
+  ownForm,
+  placeName,
+  refuse,
+  show,
+  type Visit,
+  wishOf,
+} from './visit.ts';
+import type { Wish } from './wish.ts';
 
 /** `GET /` and `GET /sign-in`: the form for strangers, the way on for those who are signed in, else their apps. */
 export async function arrival(v: Visit): Promise<Reply> {
@@ -64,14 +77,10 @@ function targets(v: Visit, wish: Wish): readonly string[] {
 
 /** `POST /sign-in`. */
 export async function submit(v: Visit): Promise<Reply> {
-  const foreign = foreignChange(v.r.wire, v.r.site.origin, 'form');
-  if (foreign !== undefined) return refuse(v, foreign);
-  const fields = await formFields(v);
-  if (!(fields instanceof URLSearchParams)) return refuse(v, fields);
-  const wish = wishOf(
-    v,
-    asked((key) => fields.get(key) ?? undefined),
-  );
+  const posted = await ownForm(v);
+  if (!posted.ok) return refuse(v, posted.error);
+  const fields = posted.value;
+  const wish = wishOf(v, fromForm(fields));
   const username = (fields.get('username') ?? '').trim();
   const remember = fields.get('remember') === '1';
   const opened = await signIn(v.deps, v.r, { username, password: fields.get('password') ?? '', remember });

@@ -10,9 +10,8 @@ import { signedOutSheet, signOutSheet } from './pages.ts';
 import { portalPresence } from './portal-presence.ts';
 import { named, type Presence } from './presence.ts';
 import { cookieHeaders, redirect } from './replies.ts';
-import { foreignChange } from './same-site.ts';
-import { at, formFields, fromQuery, HOME, placeName, refuse, show, type Visit, wishOf } from './visit.ts';
-import { asked, type Wish } from './wish.ts';
+import { at, fromForm, fromQuery, HOME, ownForm, placeName, refuse, show, type Visit, wishOf } from './visit.ts';
+import type { Wish } from './wish.ts';
 
 /** `GET /sign-out`: asks with one button, since a link or an image must not sign anybody out. */
 export async function askSignOut(v: Visit): Promise<Reply> {
@@ -37,14 +36,9 @@ export function signedOut(v: Visit): Reply {
 
 /** `POST /sign-out`. */
 export async function doSignOut(v: Visit): Promise<Reply> {
-  const foreign = foreignChange(v.r.wire, v.r.site.origin, 'form');
-  if (foreign !== undefined) return refuse(v, foreign);
-  const fields = await formFields(v);
-  if (!(fields instanceof URLSearchParams)) return refuse(v, fields);
-  const wish = wishOf(
-    v,
-    asked((key) => fields.get(key) ?? undefined),
-  );
+  const form = await ownForm(v);
+  if (!form.ok) return refuse(v, form.error);
+  const wish = wishOf(v, fromForm(form.value));
   const done = await endPortalSession(v);
   if (!done.ok) return refuse(v, done.error);
   return redirect(303, afterwards(v, wish), cookieHeaders(clearedCookies(v.r.site)));

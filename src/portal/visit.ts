@@ -1,5 +1,6 @@
 import { FAULTS, type Fault, fault } from '../core/fault.ts';
 import { describePeer } from '../core/peer.ts';
+import { err, ok, type Result } from '../core/result.ts';
 import { first } from '../core/text/header-list.ts';
 import { parseQuery, queryText } from '../core/text/url-encode.ts';
 import type { Reply } from '../core/wire.ts';
@@ -7,7 +8,7 @@ import type { PortalDeps, PortalRequest } from './deps.ts';
 import { type Exits, faultSheet } from './fault-pages.ts';
 import { layout, type Sheet } from './layout.ts';
 import { errorHeader, faultJson, type Headers, page } from './replies.ts';
-import { wantsJson } from './same-site.ts';
+import { foreignChange, wantsJson } from './same-site.ts';
 import type { Seal } from './sealed.ts';
 import { type Asked, asked, type Wish, wish } from './wish.ts';
 
@@ -35,6 +36,10 @@ export function placeName(v: Visit): string {
 export function fromQuery(v: Visit): Asked {
   const pairs = parseQuery(v.r.query ?? '');
   return asked((key) => pairs.find((p) => p.key === key)?.value);
+}
+
+export function fromForm(fields: URLSearchParams): Asked {
+  return asked((key) => fields.get(key) ?? undefined);
 }
 
 export function wishOf(v: Visit, a: Asked): Wish {
@@ -80,11 +85,16 @@ export function homeward(v: Visit): Exits {
 /** 64 KiB at most; a form of another type is no form of ours. */
 const FORM = /^application\/x-www-form-urlencoded(?:;|$)/i;
 
-/** The fields of a form that was posted, decoded once; the first value of a name counts. */
-export async function formFields(v: Visit): Promise<URLSearchParams | Fault> {
+/**
+ * The fields of a form that our own page posted, decoded once; the first value of a name counts. A form of another site
+ * is a fault, and nothing of it is read.
+ */
+export async function ownForm(v: Visit): Promise<Result<URLSearchParams, Fault>> {
+  const foreign = foreignChange(v.r.wire, v.r.site.origin, 'form');
+  if (foreign !== undefined) return err(foreign);
   if (!FORM.test(first(v.r.wire.headers, 'content-type') ?? '')) {
-    return fault('REQUEST-MALFORMED', 'a form without the content type of a form');
+    return err(fault('REQUEST-MALFORMED', 'a form without the content type of a form'));
   }
   const body = await v.r.body();
-  return body.ok ? new URLSearchParams(Buffer.from(body.value).toString('utf8')) : body.error;
+  return body.ok ? ok(new URLSearchParams(Buffer.from(body.value).toString('utf8'))) : body;
 }
