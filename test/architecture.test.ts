@@ -140,6 +140,50 @@ test('what the program imports when it runs, it installs', () => {
   );
 });
 
+/** What `lintel serve` takes in before it listens. Anything else costs every start: load it where it is first needed. */
+const AT_START = {
+  from: ['main.ts', 'cli/cli.ts', 'cli/terminal.ts', 'cli/serve.ts', 'stores/sqlite.ts'],
+  packages: ['pino', 'yaml'],
+  /** They bring TLS and HTTP/2 with them, a tenth of the time to start. */
+  late: ['node:http2', 'node:https', 'node:tls'],
+  /** Whole parts for people who sign in, for apps that Lintel forwards to, and for expressions. */
+  lateParts:
+    /^(portal|proxy)\/|^server\/(http2|grpc|certificates|self-signed|x509)\.ts$|^config\/expression\/(cel|python)/,
+  modules: 180,
+};
+
+test('a start loads nothing that only some sites or requests need', () => {
+  const [files, packages] = [new Set<string>(), new Set<string>()];
+  const walk = (file: string): void => {
+    if (files.has(file)) return;
+    files.add(file);
+    for (const i of facts.find((f) => f.file === file)?.imports ?? []) {
+      if (i.typeOnly || i.dynamic) continue;
+      if (i.from.startsWith('.')) walk(new URL(i.from, `file:///${file}`).pathname.slice(1));
+      else packages.add(i.from);
+    }
+  };
+  for (const file of AT_START.from) walk(file);
+  deepEqual([...packages].filter((name) => !name.startsWith('node:')).sort(), AT_START.packages);
+  deepEqual(
+    AT_START.late.filter((name) => packages.has(name)),
+    [],
+  );
+  deepEqual(
+    [...files].filter((file) => AT_START.lateParts.test(file)),
+    [],
+  );
+  for (const part of ['portal/portal.ts', 'server/http2.ts'])
+    ok(
+      facts.some((f) => f.file === part),
+      part,
+    );
+  ok(
+    files.size > 100 && files.size <= AT_START.modules,
+    `${files.size} modules are loaded before lintel serve listens`,
+  );
+});
+
 /** "a/b" is of a, "@a/b/c" of @a/b. */
 function packageOf(name: string): string {
   return name.split('/', name.startsWith('@') ? 2 : 1).join('/');
