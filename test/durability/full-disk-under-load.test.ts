@@ -93,10 +93,16 @@ test('a full disk under load', { timeout: 90_000, skip }, async (t) => {
   await sleep(1_200);
   assert.ok((await metric(site, 'lintel_touch_failures_total')) >= 1);
 
-  rmSync(join(site.data, 'ballast'));
   const { statuses, errors } = await load.lift();
   assert.deepEqual([...statuses.keys()], [200], 'proxying went on');
   assert.deepEqual(errors, NO_ERRORS);
+  await server.end('SIGKILL');
+  const next = await startServer(site);
+  later(() => next.end('SIGKILL'));
+  assert.equal(await opens(), 200, 'killed and started again on the full disk');
+  assertNotStored(await alices.get(`${ONE}/outpost.goauthentik.io/sign_out`), 'sign_out after the restart');
+
+  rmSync(join(site.data, 'ballast'));
   assert.equal((await alices.open(`${TWO}/`)).reply.status, 200, 'room again');
   assert.ok(await signOutEverywhere(alices));
   assert.equal(await opens(), 302, 'the next request');
