@@ -1,7 +1,7 @@
 import type { DomainSettings, PortalAddress, Settings } from '../config/settings.ts';
 import { OUTPOST_DOOR } from '../core/door-path.ts';
 import { type Endpoint, OUTPOST_ENDPOINTS } from '../core/endpoint.ts';
-import { fault } from '../core/fault.ts';
+import { FAULTS, fault } from '../core/fault.ts';
 import { type AppPlace, compilePolicy, type Policy, placeOf } from '../core/policy/compile.ts';
 import type { Clock } from '../core/ports.ts';
 import type { TellFacts } from '../core/profile/tell.ts';
@@ -69,7 +69,7 @@ function strangers({ apps }: Settings, policy: Policy): House['stranger'] {
   if (!isOutpost) return (wire) => errorReply(wire, 'HOST-NOT-PROXIED');
   return (wire, host, client) => {
     const hosts = known(client) && isLoopback(client) ? policy.hosts : [];
-    return unknownHost(wire, 'HOST-NOT-PROXIED', host, hosts, 400);
+    return unknownHost(wire, 'HOST-UNKNOWN', host, hosts, FAULTS['HOST-UNKNOWN'].status);
   };
 }
 
