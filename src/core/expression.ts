@@ -28,7 +28,7 @@ export interface Routing {
   readonly backend: string | undefined;
   /** The Host that the app gets; undefined: the client's. */
   readonly hostHeader: string | undefined;
-  /** In place of the merged attributes of groups and account; undefined: those. */
+  /** Laid over the merged attributes of groups and account, as these are at each request; undefined: nothing. */
   readonly userAttributes: JsonObject | undefined;
 }
 

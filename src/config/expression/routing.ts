@@ -109,7 +109,8 @@ function route(plan: Plan, input: ExpressionInput): Result<Routing, string> {
 }
 
 /**
- * The attributes of groups and account with those of the mappings over them. A header whose name Lintel could not know
+ * What the mappings lay over the attributes of groups and account: their own part alone, since a copy of the rest would
+ * outlive what is taken away from group or account. A header whose name Lintel could not know
  * beforehand is refused: nobody would strip it from the request of a stranger, who could then send it themselves.
  */
 function readAttributes(own: Json | undefined, plan: Plan, before: JsonObject): Result<JsonObject | undefined, string> {
@@ -121,13 +122,17 @@ function readAttributes(own: Json | undefined, plan: Plan, before: JsonObject): 
   const stray = additionalHeaderNames(own).find((name) => !known.has(foldName(name)));
   if (stray !== undefined)
     return err(`A mapping makes the header name ${quoted(stray)}; names have to be written out.`);
-  return ok(mergeAttributes([before, changes(before, own)]));
+  return ok(changes(before, own));
 }
 
 /** authentik's own mapping returns the attributes themselves: laid over themselves, their lists would double. */
 function changes(before: JsonObject, own: JsonObject): JsonObject {
   const isNew = ([key, value]: [string, Json]) => JSON.stringify(member(before, key)) !== JSON.stringify(value);
-  return Object.fromEntries(Object.entries(own).filter(isNew));
+  const part = ([key, value]: [string, Json]): [string, Json] => {
+    const earlier = member(before, key);
+    return [key, isJsonObject(value) && isJsonObject(earlier) ? changes(earlier, value) : value];
+  };
+  return Object.fromEntries(Object.entries(own).filter(isNew).map(part));
 }
 
 /** `ak_proxy` of all mappings, merged in order. None is nothing, as in authentik; anything else but a dict refuses. */

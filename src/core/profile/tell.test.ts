@@ -109,6 +109,19 @@ test('additionalHeaders are for apps that chose them', () => {
   assert.equal(map(chosen.to(who(user), 0).identity)['X-Extra'], 'x');
 });
 
+test("a name that is not known to be anybody's is told of nobody, and attributes of the sign-in lie over what is now", () => {
+  const names = ['X-Role', 'X-App'];
+  const tell = compileTell(AUTHENTIK, APP, facts({ headerNames: () => names }));
+  const userAttributes = { additionalHeaders: { 'X-App': 'a', 'X-Stray': 's' } };
+  const routing = { backend: undefined, hostHeader: undefined, userAttributes };
+  const said = map(
+    tell.to({ ...who(person('alice', { additionalHeaders: { 'X-Role': 'admin' } })), routing }, 0).identity,
+  );
+  assert.deepEqual([said['X-Role'], said['X-App'], said['X-Stray']], ['admin', 'a', undefined]);
+  const later = map(tell.to({ ...who(person('alice')), routing }, 0).identity);
+  assert.deepEqual([later['X-Role'], later['X-App']], ['', 'a']);
+});
+
 test('names that become known later are written from then on', () => {
   let names: readonly string[] = [];
   const tell = compileTell(AUTHENTIK, APP, facts({ headerNames: () => names }));
@@ -135,7 +148,8 @@ test('Basic is made of attributes, in UTF-8, and only with a password', () => {
 
 test('one signature serves a person until it is due, and each app, level and routing has its own', () => {
   const s = signer(40_000);
-  const tell = compileTell(AUTHENTIK, APP, facts({ signer: s }));
+  const names = ['X-Dyn'];
+  const tell = compileTell(AUTHENTIK, APP, facts({ signer: s, headerNames: () => names }));
   const user = person('alice');
   const first = tell.to(who(user), 0);
   for (let now = 0; now < 40_000; now += 1000) assert.equal(tell.to(who(user), now), first);

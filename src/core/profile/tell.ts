@@ -1,6 +1,6 @@
 import type { App } from '../app.ts';
 import type { AssertionSigner } from '../assertion.ts';
-import { additionalHeaders } from '../attributes.ts';
+import { additionalHeaders, mergeAttributes } from '../attributes.ts';
 import type { Routing } from '../expression.ts';
 import { type JsonObject, member } from '../json.ts';
 import type { Level, User } from '../subject.ts';
@@ -121,7 +121,9 @@ class Template {
   }
 
   somebody(who: Who, names: readonly string[], now: number): Kept {
-    const attributes = who.routing?.userAttributes ?? who.user.mergedAttributes;
+    const chosen = who.routing?.userAttributes;
+    const current = who.user.mergedAttributes;
+    const attributes = chosen === undefined ? current : mergeAttributes([current, chosen]);
     const entitlements = entitlementsOf(this.#app, who.user);
     const signed = this.#signed(who, entitlements, now);
     const own = this.#headers.flatMap((h) => [h.name, this.#fill(h, who.user, entitlements, signed.token)]);
@@ -180,7 +182,10 @@ class Template {
     }
   }
 
-  /** Every additional name that anybody may have is written for everybody; what somebody has overrides the profile's. */
+  /**
+   * Every additional name that anybody may have is written for everybody; what somebody has overrides the profile's. A
+   * name that is not known to be anybody's is nobody's: others could send it themselves.
+   */
   #withAdditional(
     own: readonly string[],
     names: readonly string[],
@@ -200,7 +205,7 @@ class Template {
       }
     };
     for (const name of names) put(name, '', false);
-    for (const { name, value } of given) put(name, value, true);
+    for (const { name, value } of given) if (at.has(foldName(name))) put(name, value, true);
     return out;
   }
 }
