@@ -37,11 +37,13 @@ export interface Knock {
 
 type Handler = (k: Knock) => Promise<Reply> | Reply;
 
+const SIGN_OUT = '/.lintel/sign-out';
 const ROUTES: ReadonlyMap<string, { readonly GET: Handler; readonly POST?: Handler }> = new Map([
   ['/.lintel/start', { GET: begin }],
   ['/.lintel/callback', { GET: finish }],
-  ['/.lintel/sign-out', { GET: askSignOut, POST: doSignOut }],
+  [SIGN_OUT, { GET: askSignOut, POST: doSignOut }],
   ['/.lintel/whoami', { GET: whoami }],
+  ['/.lintel/denied', { GET: denied }],
   [`${OUTPOST_DOOR}start`, { GET: begin }],
   [`${OUTPOST_DOOR}callback`, { GET: finish }],
   [`${OUTPOST_DOOR}sign_out`, { GET: leaveAll, POST: leaveAll }],
@@ -95,6 +97,16 @@ async function whoami(k: Knock): Promise<Reply> {
   if (who.kind === 'nobody') return faultJson('SIGN-IN-NEEDED');
   const { user, session } = who;
   return json(200, { user: user.name, name: user.displayName, groups: user.groups, level: session.level });
+}
+
+/** The page that another proxy shows where policy said no (nginx: `error_page 403`). Told to the log when it was said. */
+async function denied(k: Knock): Promise<Reply> {
+  const who = await doorPresence(k.deps, k.r);
+  if (who.kind === 'fault') return refuse(k.deps, k.r, who.fault);
+  if (wantsJson(k.r.wire)) return faultJson('ACCESS-DENIED');
+  const isSomebody = who.kind !== 'nobody';
+  const way = isSomebody ? { href: SIGN_OUT, text: 'Switch account' } : { href: '/', text: `Open ${k.r.app.title}` };
+  return doorFault(fault('ACCESS-DENIED', ''), way);
 }
 
 async function askSignOut(k: Knock): Promise<Reply> {
