@@ -1,5 +1,5 @@
 import { chmodSync, unlinkSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, ServerResponse } from 'node:http';
 import { connect, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,6 +8,7 @@ import type { PairChoice } from './certificates.ts';
 import type { ArrivedRequest, ClientResponse, Handler } from './client.ts';
 import type { Sessions } from './http2.ts';
 import { Request } from './request.ts';
+import { inTurn } from './turns.ts';
 import { allowUpgrades } from './upgrade.ts';
 import { acceptedOnUnixSocket } from './wire.ts';
 
@@ -53,9 +54,10 @@ export async function listen(
 ): Promise<Listening> {
   const { server, sessions, renew } = pairs === undefined ? plainServer() : await secureServer(pairs, refused);
   if (address.kind === 'unix') server.on('connection', acceptedOnUnixSocket);
-  server.on('request', handler);
+  const face = inTurn(handler, (socket, detail) => refused('REQUEST-MALFORMED', detail, peerText(socket)));
+  server.on('request', face);
   allowUpgrades(server, handler);
-  server.on('checkContinue', handler); // whoever reads the body says 100; an answer without it needs none
+  server.on('checkContinue', face); // whoever reads the body says 100; an answer without it needs none
   server.on('checkExpectation', (req: ArrivedRequest, res: ClientResponse) => {
     refused('EXPECT-UNKNOWN', 'Expect', peerText(req.socket));
     answer(res, 'EXPECT-UNKNOWN');
@@ -184,7 +186,15 @@ function refuse(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: D
   // A browser's spare connection that never sent a byte is no fault of anybody.
   if (!(id === 'REQUEST-TIMEOUT' && socketBytes(socket) === 0))
     refused(id, error.code ?? error.message, peerText(socket));
-  finish(socket, id);
+  // Written into an answer that is under way, this would be taken for the rest of it.
+  if (isAnswering(socket)) socket.destroy();
+  else finish(socket, id);
+}
+
+/** node:http keeps the response in turn at the socket. */
+function isAnswering(socket: Duplex): boolean {
+  const answer = '_httpMessage' in socket ? socket._httpMessage : undefined;
+  return answer instanceof ServerResponse && answer.headersSent && !answer.writableEnded;
 }
 
 function idOf(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): FaultId {
