@@ -69,11 +69,16 @@ export function appPassword(at: House, user: Name, app: string): Promise<string>
 /** Opens an app as somebody who is not signed in yet; returns at the address asked for. */
 export async function openAs(context: BrowserContext, user: Name, url: string): Promise<Page> {
   const page = await context.newPage();
+  await signInAt(page, user, url);
+  return page;
+}
+
+/** The same in a page that is there already. */
+export async function signInAt(page: Page, user: Name, url: string): Promise<void> {
   await page.goto(url);
   if (new URL(page.url()).origin !== PORTAL) throw new Error(`${url} did not ask to sign in: ${page.url()}`);
   await fillSignIn(page, user, PEOPLE[user].password);
   await page.waitForURL((there) => there.origin === new URL(url).origin);
-  return page;
 }
 
 /** True when the page is the portal's and has a place for a password. */

@@ -1,12 +1,11 @@
 /** What people who come from authentik's proxy provider rely on, in Chromium, one by one, with Lintel itself as the proxy. */
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, suite, test } from 'node:test';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { asksToSignIn, type House, type Name, openAs, PORTAL, startHouse } from '../apps/house.ts';
+import { mountable } from '../durability/server.ts';
 import { missing, tempDir } from '../parts.ts';
 import { newContext, startBrowser } from '../proxies/browser.ts';
 import { type Capture, type Seen, startCapture, values } from '../proxies/site.ts';
@@ -158,8 +157,7 @@ const HOST_HEADER = `return {
     }
 }`;
 
-const mountable = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', tmpdir()]).status === 0;
-const skip = missing('chromium') || (!mountable && 'a hosts file and port 80 of its own need root');
+const skip = missing('chromium') || (!mountable() && 'a hosts file and port 80 of its own need root');
 
 test("the mappings of authentik's documentation as they are, with foo.bar.baz where they say", { skip }, async () => {
   const scope = cleanUp();
