@@ -16,6 +16,7 @@ import {
   type UserSource,
   whenReady,
 } from './core/ports.ts';
+import { stillHolds } from './core/routing.ts';
 import {
   belongsTo,
   type FoundSecret,
@@ -324,9 +325,7 @@ function sessionOfToken(
   return whenReady(ports.store.find(ports.secrets.hash(token)), (found) => {
     const { place } = p.candidates;
     const good = found !== undefined && isAlive(found.session, ports.clock.now()) && opens(found.purpose, door.opens);
-    // From before the app chose its backend at sign-in: another sign-in is needed, never the backend of everybody else.
-    const chosen = place?.app.app.routing === undefined || found?.routing !== undefined;
-    return good && chosen ? found : undefined;
+    return good && stillHolds(place?.app.app, found.routing) ? found : undefined;
   });
 }
 

@@ -70,6 +70,7 @@ function readApp(
     assertionHeader: asserted,
     tellsAdditional: raw.additional_headers,
     routing: routing?.route,
+    allowsBackend: routing?.allows,
     mappedHeaders: routing?.headers ?? [],
   };
 }

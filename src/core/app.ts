@@ -34,6 +34,8 @@ export interface App {
   readonly tellsAdditional?: boolean | undefined;
   /** Chooses backend, host header and attributes when somebody signs in; undefined: nothing is chosen. */
   readonly routing?: RouteBySignIn | undefined;
+  /** May a backend that an earlier sign-in chose be used still? Absent: any. */
+  readonly allowsBackend?: ((url: string) => boolean) | undefined;
   /** Names of headers that `routing` may add to those of accounts and groups. */
   readonly mappedHeaders?: readonly string[];
 }

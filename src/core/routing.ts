@@ -20,6 +20,16 @@ export function routingFor(app: App, user: User, request: SignInRequest): Result
   return chosen.ok ? chosen : err(fault('ROUTING-REFUSED', `app ${app.name}, user ${user.name}: ${chosen.error}`));
 }
 
+/**
+ * Does what a sign-in chose still hold? Not where the app began to choose after it, nor where its backend is not allowed
+ * any more: then another sign-in is needed, and nobody lands on another backend meanwhile.
+ */
+export function stillHolds(app: App | undefined, chosen: Routing | undefined): boolean {
+  if (app?.routing === undefined) return true;
+  if (chosen === undefined) return false;
+  return chosen.backend === undefined || app.allowsBackend === undefined || app.allowsBackend(chosen.backend);
+}
+
 function input(app: App, user: User, { host, path }: SignInRequest): ExpressionInput {
   const { name, displayName, uid, memberships, attributes, mergedAttributes } = user;
   return {

@@ -28,6 +28,8 @@ interface Named {
 
 export interface AppRouting {
   readonly route: RouteBySignIn;
+  /** For what an earlier sign-in chose: is it inside `allowed_backends` as they are now? */
+  readonly allows: (backend: string) => boolean;
   /** Names of headers that the mappings may set beside those of accounts and groups. */
   readonly headers: readonly string[];
 }
@@ -55,7 +57,11 @@ export function compileRouting(texts: RoutingTexts, compilers: Compilers, report
   if (allowed === 'broken' || (backend === 'none' && host === 'none' && mappings.length === 0)) return undefined;
   const headers = mappings.flatMap((m) => m.headers);
   const plan = { mappings, backend: given(backend), host: given(host), allowed, folds: new Set(headers.map(foldName)) };
-  return { route: (input) => route(plan, input), headers };
+  return {
+    route: (input) => route(plan, input),
+    allows: (backend) => allowed === undefined || readBackend(backend, allowed).ok,
+    headers,
+  };
 }
 
 function given(named: Named | 'none'): Named | undefined {
