@@ -126,11 +126,11 @@ function tunnelOf(
   rooms: ProxyRooms,
   strategies: readonly Strategy[],
   upgrade: Upgrade,
-  { subject }: Judged,
+  opened: Judged,
   wire: Wire,
 ): TunnelCall {
   const watch = watchTunnel({
-    subject,
+    opened,
     gate,
     judge(ports) {
       const { policy, proxies } = rooms.house();

@@ -1,5 +1,7 @@
 import type { AppToken } from '../core/app-token.ts';
+import { additionalHeaders, mergeAttributes } from '../core/attributes.ts';
 import { type MaybePromise, type PasswordVerifier, type UserSource, whenReady } from '../core/ports.ts';
+import { entitlementsOf } from '../core/profile/tell.ts';
 import { err, ok } from '../core/result.ts';
 import { isTouchDue, type Session } from '../core/session.ts';
 import type { Subject, User } from '../core/subject.ts';
@@ -23,8 +25,8 @@ export function mayUpgrade(judged: Judged, wire: Wire): boolean {
 }
 
 export interface Claim {
-  /** Of the decision that opened the tunnel. */
-  readonly subject: Subject;
+  /** The decision that opened the tunnel. */
+  readonly opened: Judged;
   readonly gate: GatePorts;
   /** Judges the opening request again by what is in force now, with these in place of the usual ports. */
   judge(ports: Pick<GatePorts, 'store' | 'verifier' | 'basic'>): MaybePromise<Judged>;
@@ -32,9 +34,11 @@ export interface Claim {
   accepts(judged: Judged): boolean;
 }
 
-/** Keeps a tunnel open as long as its request would be let through again, as the same person with the same groups. */
-export function watchTunnel({ subject, gate, judge, accepts }: Claim): TunnelWatch {
+/** Keeps a tunnel open as long as its request would be let through again, as the same person with the same rights. */
+export function watchTunnel({ opened, gate, judge, accepts }: Claim): TunnelWatch {
   const seen = new Observation(gate.store);
+  const { subject, told } = opened;
+  const before = rights(opened);
   const verifier = subject.kind === 'user' ? remembering(subject.user, gate.users) : gate.verifier;
   const ports = { store: seen, verifier, basic: verifier };
   return {
@@ -43,7 +47,7 @@ export function watchTunnel({ subject, gate, judge, accepts }: Claim): TunnelWat
       return whenReady(judge(ports), (now) => {
         if (now.subject.kind !== 'user') seen.forget();
         const isAllowed = now.decision.kind === 'allow' && accepts(now);
-        return isAllowed && isSame(subject, now.subject);
+        return isAllowed && isSame(subject, now.subject) && (now.told === told || rights(now) === before);
       });
     },
     isDue: () => gate.clock.now() >= seen.endsAt,
@@ -51,11 +55,21 @@ export function watchTunnel({ subject, gate, judge, accepts }: Claim): TunnelWat
   };
 }
 
-/** What the app was told of somebody when the tunnel opened must still be true, as far as rights hang on it. */
 function isSame(before: Subject, now: Subject): boolean {
   if (before.kind !== 'user' || now.kind !== 'user') return before.kind === now.kind;
-  const groups = (user: User) => user.groups.join('\n');
-  return before.user.name === now.user.name && before.via === now.via && groups(before.user) === groups(now.user);
+  return before.user.name === now.user.name && before.via === now.via && before.level === now.level;
+}
+
+/**
+ * What the app was told of somebody when the tunnel opened, as far as rights hang on it: it must still be true. An app with
+ * its own headers may be told of groups under any name; names and assertions may change.
+ */
+function rights({ subject, candidates, told }: Judged): string {
+  if (subject.kind !== 'user') return '';
+  const { user, routing } = subject;
+  const entitlements = entitlementsOf(candidates?.place?.app.app, user);
+  const { headers } = additionalHeaders(mergeAttributes([user.mergedAttributes, routing?.userAttributes ?? {}]));
+  return JSON.stringify([user.groups, user.memberships, entitlements, headers, told.authorization ?? null]);
 }
 
 /** A password was checked when the tunnel opened. Again it holds while the account is there with the same credentials. */
