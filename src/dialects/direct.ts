@@ -87,11 +87,12 @@ function challenged(
       401,
     );
   }
-  if (location === undefined) return errorReply(wire, 'SIGN-IN-NEEDED', [], 401);
   if (asker === 'program' && d.how.kind === 'sign-in') {
     const basic = authenticate({ kind: 'credentials', scheme: 'basic', proxy: false, refused: false });
-    return errorReply(wire, 'SIGN-IN-NEEDED', ['WWW-Authenticate', basic, 'Location', location], 401);
+    const way = location === undefined ? [] : ['Location', location];
+    return errorReply(wire, 'SIGN-IN-NEEDED', ['WWW-Authenticate', basic, ...way], 401);
   }
+  if (location === undefined) return errorReply(wire, 'SIGN-IN-NEEDED', [], 401);
   if (asker !== 'browser') return errorReply(wire, 'SIGN-IN-NEEDED', ['Location', location], 401);
   const safe = wire.method === 'GET' || wire.method === 'HEAD' || wire.method === 'OPTIONS';
   const headers = ['Location', location, 'Cache-Control', 'no-store', 'Referrer-Policy', 'no-referrer'];

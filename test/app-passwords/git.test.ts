@@ -121,3 +121,18 @@ suite('git with an app password', { skip: !hasGit && 'git is not installed' }, (
     assert.equal(headerOf(own, 'www-authenticate'), undefined);
   });
 });
+
+test('without a portal a program is asked for Basic too: there is no other way in', async (t) => {
+  const site = await proxy({ config: { portal: undefined } });
+  t.after(() => site.stop());
+  const at = (...headers: string[]) =>
+    ask(site.at, { target: '/', headers: ['Host: app.example.test', ...headers] }, { from: '127.0.0.2' });
+  const program = await at('User-Agent: git/2.50.0', 'Accept: */*');
+  assert.equal(program.status, 401);
+  assert.match(headerOf(program, 'www-authenticate') ?? '', /^Basic realm=/);
+  assert.equal(headerOf(program, 'location'), undefined);
+  for (const browser of [['Accept: text/html'], ['Sec-Fetch-Mode: cors']]) {
+    const reply = await at(...browser);
+    assert.deepEqual([reply.status, headerOf(reply, 'www-authenticate')], [401, undefined]);
+  }
+});
