@@ -5,21 +5,24 @@ import { entitlementsOf } from '../core/profile/tell.ts';
 import { err, ok } from '../core/result.ts';
 import { isTouchDue, type Session } from '../core/session.ts';
 import type { Subject, User } from '../core/subject.ts';
-import { single } from '../core/text/header-list.ts';
+import { first, single } from '../core/text/header-list.ts';
 import type { Wire } from '../core/wire.ts';
 import type { GatePorts, Judged } from '../gate.ts';
 import type { TunnelWatch } from '../proxy/tunnel.ts';
 
 /**
- * May the page that asked open a connection that stays open? A browser sends cookies along whoever asks, and does not
- * keep an answer from the asking page where it is a WebSocket (CWE-1385): so where a cookie says who it is, the page must be the
- * app's own or one that the app names. `null` is any sandbox; a program has no origin, and no cookie either.
+ * May the page that asked open a connection that stays open? A browser sends along cookies, and for pages of sibling
+ * hosts a password that it remembers, whoever asks, and does not keep an answer from the asking page where it is a
+ * WebSocket (CWE-1385): so where one of them says who it is, the page must be the app's own or one that the app names.
+ * `null` is any sandbox; a program has no origin, and no cookie either. No browser sends a Bearer by itself.
  */
 export function mayUpgrade(judged: Judged, wire: Wire): boolean {
   const { subject, candidates } = judged;
-  if (subject.kind !== 'user' || subject.via !== 'session') return true;
+  if (subject.kind !== 'user') return true;
   const place = candidates?.place;
   const origin = single(wire.headers, 'origin');
+  const isProgram = origin.kind === 'absent' || /^bearer /i.test(first(wire.headers, 'authorization') ?? '');
+  if (subject.via !== 'session' && isProgram) return true;
   if (place === undefined || origin.kind !== 'one') return false;
   return origin.value === place.origin || place.app.app.origins.includes(origin.value);
 }
@@ -34,7 +37,7 @@ export interface Claim {
   accepts(judged: Judged): boolean;
 }
 
-/** Keeps a tunnel open as long as its request would be let through again, as the same person with the same rights. */
+/** Keeps a tunnel open as long as its request would be let through again: to the same place, as the same person, with the same rights. */
 export function watchTunnel({ opened, gate, judge, accepts }: Claim): TunnelWatch {
   const seen = new Observation(gate.store);
   const { subject, told } = opened;
@@ -47,7 +50,8 @@ export function watchTunnel({ opened, gate, judge, accepts }: Claim): TunnelWatc
       return whenReady(judge(ports), (now) => {
         if (now.subject.kind !== 'user') seen.forget();
         const isAllowed = now.decision.kind === 'allow' && accepts(now);
-        return isAllowed && isSame(subject, now.subject) && (now.told === told || rights(now) === before);
+        const isSteady = isSame(subject, now.subject) && isThere(opened, now);
+        return isAllowed && isSteady && (now.told === told || rights(now) === before);
       });
     },
     isDue: () => gate.clock.now() >= seen.endsAt,
@@ -70,6 +74,24 @@ function rights({ subject, candidates, told }: Judged): string {
   const entitlements = entitlementsOf(candidates?.place?.app.app, user);
   const { headers } = additionalHeaders(mergeAttributes([user.mergedAttributes, routing?.userAttributes ?? {}]));
   return JSON.stringify([user.groups, user.memberships, entitlements, headers, told.authorization ?? null]);
+}
+
+/** Where its request would go now is where it went: no server of the app is gone, and the choice for this person is the same. */
+function isThere(before: Judged, now: Judged): boolean {
+  const servers = new Set(serversOf(now));
+  return serversOf(before).every((server) => servers.has(server)) && choiceOf(before) === choiceOf(now);
+}
+
+function serversOf({ candidates }: Judged): string[] {
+  const servers = candidates?.place?.app.app.upstream?.servers ?? [];
+  return servers.map(({ tls, hostname, port, basePath }) =>
+    JSON.stringify([tls !== undefined, hostname, port, basePath]),
+  );
+}
+
+function choiceOf({ subject }: Judged): string {
+  const routing = subject.kind === 'user' ? subject.routing : undefined;
+  return JSON.stringify([routing?.backend, routing?.hostHeader]);
 }
 
 /** A password was checked when the tunnel opened. Again it holds while the account is there with the same credentials. */

@@ -16,6 +16,7 @@ export interface Account {
   readonly email?: string;
   readonly groups?: readonly string[];
   readonly disabled?: boolean;
+  readonly attributes?: object;
 }
 
 export interface Running extends Address {

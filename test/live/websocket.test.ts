@@ -107,7 +107,12 @@ for (const storage of ['sqlite:DIR/lintel.db', 'memory']) {
       assert.match(head, /^Remote-User: alice\r$/m);
       assert.ok(!head.includes('gate='));
       const basic = `Authorization: Basic ${Buffer.from('bob:builder-secret').toString('base64')}`;
-      (await opened(place, basic, 'Origin: null')).socket.destroy();
+      (await opened(place, basic)).socket.destroy();
+      (await opened(place, basic, `Origin: ${ORIGIN}`)).socket.destroy();
+      // A browser that remembers a password sends it along for pages of sibling hosts too (seen in Chromium 156).
+      for (const origin of ['https://evil.example.test', 'null', `${ORIGIN}:8443`]) {
+        await refused('ORIGIN-NOT-ALLOWED', 403, basic, `Origin: ${origin}`);
+      }
       const anybody = await openWebSocket(at, { target: '/public', headers: EDGE });
       assert.equal(anybody.status, 101);
       anybody.socket.destroy();
@@ -186,6 +191,46 @@ for (const storage of ['sqlite:DIR/lintel.db', 'memory']) {
       from = at.log().length;
       configure(at, base(storage) + apps(echo.port));
       await logged(at, 'configuration taken up', from);
+    });
+
+    test('what the app was told of somebody, or where the app is, changes: it ends', async () => {
+      const { at, echo } = place;
+      const { alice, bob } = USERS;
+      assert.ok(alice && bob);
+      const role = (name: string) => {
+        const account = { ...alice, attributes: { additionalHeaders: { 'X-Role': name } } };
+        writeFileSync(at.users, usersFile({ alice: account, bob }));
+      };
+      role('admin');
+      await sleep(1000);
+      const hers = await opened(place, await cookieOf(at, 'alice'), `Origin: ${ORIGIN}`);
+      const his = await opened(place, await cookieOf(at, 'bob'), `Origin: ${ORIGIN}`);
+      role('viewer');
+      await hers.closed();
+      assert.ok(await his.echo('nothing changed for him'));
+
+      // Another app has the address now; whoever may open that one may not stay in the one before.
+      const other = await startEcho();
+      const anybody = await openWebSocket(at, { target: '/public', headers: EDGE });
+      assert.equal(anybody.status, 101);
+      const from = at.log().length;
+      configure(at, base(storage) + apps(other.port));
+      await logged(at, 'configuration taken up', from);
+      await Promise.all([closesSoon(his, 'the app moved'), closesSoon(anybody, 'the app moved')]);
+      const more = await opened(place, await cookieOf(at, 'bob'), `Origin: ${ORIGIN}`);
+      assert.equal(echo.sockets.size, 0);
+      const later = at.log().length;
+      const both = `[http://127.0.0.1:${other.port}, http://127.0.0.1:${echo.port}]`;
+      configure(at, base(storage) + apps(other.port).replace(/upstream: .*/, `upstream: ${both}`));
+      await logged(at, 'configuration taken up', later);
+      await sleep(900);
+      assert.ok(await more.echo('one server more'));
+      more.socket.destroy();
+      other.close();
+      const end = at.log().length;
+      configure(at, base(storage) + apps(echo.port));
+      await logged(at, 'configuration taken up', end);
+      writeFileSync(at.users, usersFile(USERS));
     });
 
     test('stopping the server ends them', async () => {
