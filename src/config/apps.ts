@@ -42,6 +42,14 @@ function readApp(
   const upstream = raw.upstream === undefined ? undefined : readUpstream(raw.upstream, [...path, 'upstream'], scope);
   const whole = readAppDomain(raw, urls, name, path, scope);
   const rules = readAppRules(raw, path, networks, scope);
+  if (raw.access?.length === 0) {
+    // Whoever writes this means nobody, and policy.default may let people in where an app has no rule.
+    scope.error(
+      [...path, 'access'],
+      `The access of app ${name} is empty.`,
+      'Write access: [{deny: everyone}] for nobody.',
+    );
+  }
   if (raw.access === undefined && raw.bindings === undefined) {
     scope.warn(
       path,

@@ -39,7 +39,14 @@ export function readUnauthenticated(raw: RawApp, path: Path, scope: Scope): Rule
     for (const [i, line] of text.split(/\r\n|\r|\n/).entries()) {
       const source = tied(line.trim(), raw.domain !== undefined);
       const regex = source === '' ? undefined : readLine(source, i + 1, where, scope);
-      if (regex !== undefined) regexes.push(regex);
+      if (regex === undefined) continue;
+      regexes.push(regex);
+      if (ANYTHING.some((text) => !regex.test(text))) continue;
+      scope.warn(
+        where,
+        `Line ${i + 1} of ${name(where)}, ${source}, matches everything: the whole app is open to everyone.`,
+        'Name the path, or write access: [{allow: everyone}], which says so.',
+      );
     }
   }
   if (regexes.length === 0) return [];
@@ -54,6 +61,9 @@ export function readUnauthenticated(raw: RawApp, path: Path, scope: Scope): Rule
 function tied(source: string, isAddress: boolean): string {
   return isAddress && /^https?\??:/.test(source) && !source.includes('|') ? `^${source}` : source;
 }
+
+/** Nobody means both of these and yet not everything. */
+const ANYTHING = ['/0.\u00f8-q', 'https://nobody.invalid/Z_9'];
 
 function readLine(source: string, line: number, at: Path, scope: Scope): Regex | undefined {
   const regex = compileRegex(source);
@@ -75,7 +85,7 @@ function readLine(source: string, line: number, at: Path, scope: Scope): Regex |
     scope.warn(
       at,
       `Line ${line} of ${name(at)}, ${source}, also matches in the middle of a longer text.`,
-      `Tie it down: ^${source}`,
+      `Tie it down: ^${/[|^]/.test(source) ? `(?:${source})` : source}`,
     );
   }
   return regex.value;

@@ -105,6 +105,15 @@ for (const [what, text, expected] of [
     '  a: {url: https://a.x.org, bindings: [{group: g}], access: [{allow: signed_in}]}',
     /error .*access rules and bindings/,
   ],
+  ['an empty access', '  a: {url: https://a.x.org, access: []}', /error The access of app a is empty/],
+  ...['.*', '^/?', '^/a|', '^', '(?:)'].map(
+    (all) =>
+      [
+        `open by ${all}`,
+        `  a: {url: https://a.x.org, unauthenticated: '${all}', access: [{allow: signed_in}]}`,
+        /warning Line 1 .* matches everything/,
+      ] as const,
+  ),
   ['an empty list', '  a: {url: https://a.x.org, bindings: []}', /error .*is empty/],
   ['nobody bound', '  a: {url: https://a.x.org, bindings: [{negate: true}]}', /error .*neither or both/],
   ['both at once', '  a: {url: https://a.x.org, bindings: [{user: u, group: g}]}', /error .*neither or both/],
