@@ -52,7 +52,7 @@ export const ACCESS: Readonly<Record<string, readonly object[]>> = {
   order: [{ allow: ['group:admins'] }, { allow: 'everyone' }],
   'unknown-group': [{ allow: ['group:nonesuch'] }],
   net: [{ networks: ['10.0.0.0/8'], allow: 'everyone' }, { allow: 'signed_in' }],
-  closed: [],
+  closed: [{ deny: 'everyone' }],
 };
 
 export interface Installation {
