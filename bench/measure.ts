@@ -10,8 +10,9 @@ import { freePort, partPath } from '../test/parts.ts';
 export const ROOT = join(import.meta.dirname, '..');
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
-/** The flags that bin/lintel gives the pinned Node. */
-export const FLAGS: readonly string[] = createRequire(import.meta.url)('../bin/pinned.js').FLAGS;
+/** The flags and the environment that bin/lintel gives the pinned Node. */
+export const { FLAGS, ENV }: { readonly FLAGS: readonly string[]; readonly ENV: Readonly<Record<string, string>> } =
+  createRequire(import.meta.url)('../bin/pinned.js');
 
 export interface Contender {
   readonly name: string;
@@ -28,15 +29,19 @@ export async function launch(
   healthPath: string,
   host = 'localhost',
 ): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [...args], { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(process.execPath, [...args], {
+    cwd: ROOT,
+    env: { ...process.env, ...ENV },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let said = '';
   child.stderr?.on('data', (chunk: Buffer) => {
     said = (said + chunk.toString()).slice(-4000);
   });
-  for (let i = 0; i < 1200; i++) {
+  for (let i = 0; i < 6000; i++) {
     if (child.exitCode !== null) throw new Error(`${args.join(' ')} ended: ${said}`);
     if ((await status(port, healthPath, host)) === 200) return child;
-    await new Promise((r) => setTimeout(r, 25));
+    await new Promise((r) => setTimeout(r, 5));
   }
   throw new Error(`${args.join(' ')} does not answer: ${said}`);
 }

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
 import { parseListen } from '../config/address.ts';
 import { loadConfig, type Problem } from '../config/load.ts';
@@ -97,6 +98,7 @@ async function run(settings: Settings, log: Log, parsed: Options, io: Io): Promi
   const portal = settings.portal === undefined ? {} : { portal: settings.portal.url };
   const grpc = running.grpcAddress === undefined ? {} : { grpc: running.grpcAddress };
   const metrics = running.metricsAddress ?? 'off';
+  flushCompileCache(); // a server that is killed, as containers are, would leave the next start nothing
   log.write('info', 'ready', { ...portal, ...grpc, listen: running.addresses.join(' '), metrics });
   watcher = watchConfig(settings.watch, async () => {
     const files = await reload(running, log, parsed, io, users.value);
