@@ -1,4 +1,5 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { glob } from 'node:fs/promises';
 import { test } from 'node:test';
@@ -181,6 +182,19 @@ test('a start loads nothing that only some sites or requests need', () => {
   ok(
     files.size > 100 && files.size <= AT_START.modules,
     `${files.size} modules are loaded before lintel serve listens`,
+  );
+});
+
+test('nor any part of Node that only some need', () => {
+  const script = `await Promise.all(${JSON.stringify(AT_START.from.map((file) => `./src/${file}`).slice(1))}.map((f) => import(f)));
+    console.log(process.moduleLoadList.join());`;
+  const cwd = new URL('..', SRC);
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd, encoding: 'utf8' });
+  const loaded = said.trim().split(',');
+  ok(loaded.includes('NativeModule http'), 'the list is there');
+  deepEqual(
+    loaded.filter((name) => /^NativeModule (http2|https|tls|internal\/deps\/undici\/undici)$/.test(name)),
+    [],
   );
 });
 

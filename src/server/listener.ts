@@ -1,11 +1,12 @@
 import { chmodSync, unlinkSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerOptions, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerOptions } from 'node:http';
 import { connect, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FAULTS, type FaultId } from '../core/fault.ts';
 import type { PairChoice } from './certificates.ts';
 import type { ArrivedRequest, ClientResponse, Handler } from './client.ts';
+import { createServer, ServerResponse } from './http.ts';
 import type { Sessions } from './http2.ts';
 import { Request } from './request.ts';
 import { inTurn } from './turns.ts';

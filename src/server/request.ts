@@ -1,5 +1,6 @@
-import { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import { first } from '../core/text/header-list.ts';
+import { IncomingMessage } from './http.ts';
 
 /**
  * What node:http's server looks up in `headers` with `requireHostHeader: false` (request.test.ts asks it), and upgrade.ts.
@@ -7,7 +8,7 @@ import { first } from '../core/text/header-list.ts';
  */
 export const LOOKED_UP = ['content-length', 'transfer-encoding', 'expect', 'upgrade'] as const;
 
-const NONE: IncomingMessage['headers'] = Object.freeze({});
+const NONE: IncomingHttpHeaders = Object.freeze({});
 
 /**
  * node:http's request without the object of joined headers that Node makes of every request to look a few names up: no
@@ -18,7 +19,7 @@ const NONE: IncomingMessage['headers'] = Object.freeze({});
 export class Request extends IncomingMessage {}
 
 Object.defineProperty(Request.prototype, 'headers', {
-  get(this: Request): IncomingMessage['headers'] {
+  get(this: Request): IncomingHttpHeaders {
     const asks = this.httpVersion !== '1.1' || LOOKED_UP.some((name) => first(this.rawHeaders, name) !== undefined);
     return asks ? Reflect.get(IncomingMessage.prototype, 'headers', this) : NONE;
   },

@@ -1,9 +1,10 @@
 import type { EventEmitter } from 'node:events';
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { tunnelProtocols } from '../core/text/upgrade.ts';
 import type { ArrivedRequest, Handler, Upgrade } from './client.ts';
+import { ServerResponse } from './http.ts';
 
 /** How long a client that was answered may go on sending before it is cut. */
 const LAST_MS = 1000;
