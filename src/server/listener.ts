@@ -10,7 +10,7 @@ import { createServer, ServerResponse } from './http.ts';
 import type { Sessions } from './http2.ts';
 import { Request } from './request.ts';
 import { inTurn } from './turns.ts';
-import { allowUpgrades } from './upgrade.ts';
+import { allowUpgrades, owesAnswer } from './upgrade.ts';
 import { acceptedOnUnixSocket } from './wire.ts';
 
 export type Address =
@@ -69,7 +69,12 @@ export async function listen(
   server.on('connect', (req: IncomingMessage, way: Socket | ClientResponse) => {
     refused('METHOD-NOT-ALLOWED', 'CONNECT', peerText(req.socket));
     if ('writeHead' in way) answer(way, 'METHOD-NOT-ALLOWED');
-    else finish(way, 'METHOD-NOT-ALLOWED');
+    else {
+      // node:http has let go of it: without a listener the reset of a client would end the process.
+      way.on('error', () => way.destroy());
+      if (owesAnswer(way)) way.destroy();
+      else finish(way, 'METHOD-NOT-ALLOWED');
+    }
   });
   await bind(server, address);
   const bound = server.address();

@@ -35,8 +35,8 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
 }
 
-/** node:http keeps the response in turn at the socket. */
-function owesAnswer(socket: Socket): boolean {
+/** Whether a request before is not answered yet: node:http keeps the response in turn at the socket. */
+export function owesAnswer(socket: Socket): boolean {
   return '_httpMessage' in socket && socket._httpMessage !== null && socket._httpMessage !== undefined;
 }
 

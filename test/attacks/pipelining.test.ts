@@ -87,15 +87,17 @@ describe('pipelined requests', () => {
  * An answer is under way when its client sends something that is no request. The refusal must not be written into it:
  * with a length that is still open it would be taken for the rest of what the app said.
  */
-test('a refusal is never written into an answer', async () => {
-  const socket = connect(site.at);
-  let received = '';
-  let isClosed = false;
-  socket.on('data', (chunk) => (received += chunk.toString('latin1')));
-  socket.on('error', () => {}).on('close', () => (isClosed = true));
-  socket.write(get('/public/half'));
-  await eventually('the first half', () => received.endsWith('half'));
-  socket.write('NO REQUEST\r\n\r\n');
-  await eventually('the connection ends', () => isClosed);
-  assert.ok(received.endsWith('\r\n\r\nhalf'), received);
-});
+for (const text of ['NO REQUEST\r\n\r\n', `CONNECT a:1 HTTP/1.1\r\n${HOST}\r\n`]) {
+  test(`a refusal is never written into an answer: ${text.split(' ')[0]}`, async () => {
+    const socket = connect(site.at);
+    let received = '';
+    let isClosed = false;
+    socket.on('data', (chunk) => (received += chunk.toString('latin1')));
+    socket.on('error', () => {}).on('close', () => (isClosed = true));
+    socket.write(get('/public/half'));
+    await eventually('the first half', () => received.endsWith('half'));
+    socket.write(text);
+    await eventually('the connection ends', () => isClosed);
+    assert.ok(received.endsWith('\r\n\r\nhalf'), received);
+  });
+}
