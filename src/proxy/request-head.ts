@@ -48,6 +48,7 @@ export interface RequestHead {
   readonly upgrade: string | undefined;
 }
 
+/** One object for each configuration. */
 export interface HeadRules {
   readonly names: HeaderNames;
   readonly isOurCookie: (name: string) => boolean;
@@ -91,7 +92,7 @@ export function requestHead(source: HeadSource, asserted: Asserted, rules: HeadR
       ? `Content-Length: ${found.length}\r\n`
       : '';
   return ok({
-    text: `${method} ${target} HTTP/1.1\r\n${found.text}${upgrade === undefined ? '' : `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`}${framing}${asserts(asserted)}${identityBlock(asserted.identity, rules.names)}\r\n`,
+    text: `${method} ${target} HTTP/1.1\r\n${found.text}${upgrade === undefined ? '' : `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`}${framing}${asserts(asserted)}${identityBlock(asserted.identity, rules)}\r\n`,
     body: isChunked ? 'chunked' : length > 0 ? 'length' : 'none',
     length,
     expectsContinue: found.expect !== undefined && !source.isHttp10,
@@ -224,23 +225,25 @@ function asserts(a: Asserted): string {
   return `${own}${from}X-Forwarded-Proto: ${a.scheme}\r\nX-Forwarded-Host: ${a.host}\r\nX-Forwarded-Port: ${a.port}\r\n`;
 }
 
-const blocks = new WeakMap<readonly string[], string>();
+/** Of each configuration its own: what is checked against one list of names holds for no other. */
+const blocks = new WeakMap<HeadRules, WeakMap<readonly string[], string>>();
 /** latin1 without controls: a character above U+00FF would be cut to its low byte on the wire, which may be a line break. */
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-function identityBlock(identity: readonly string[], names: HeaderNames): string {
-  return blocks.get(identity) ?? rememberBlock(identity, names);
+function identityBlock(identity: readonly string[], rules: HeadRules): string {
+  return blocks.get(rules)?.get(identity) ?? rememberBlock(identity, rules);
 }
 
-function rememberBlock(identity: readonly string[], names: HeaderNames): string {
+function rememberBlock(identity: readonly string[], rules: HeadRules): string {
   let block = '';
   for (let i = 0; i + 1 < identity.length; i += 2) {
     const name = identity[i] ?? '';
     const value = identity[i + 1] ?? '';
-    if (names.request(name) !== 'drop') throw new Error(`identity header ${name} is not among the owned names`);
+    if (rules.names.request(name) !== 'drop') throw new Error(`identity header ${name} is not among the owned names`);
     block += `${name}: ${checked(name, value)}\r\n`;
   }
-  blocks.set(identity, block);
+  const known = blocks.get(rules) ?? new WeakMap<readonly string[], string>();
+  blocks.set(rules, known.set(identity, block));
   return block;
 }
 

@@ -13,6 +13,7 @@ import {
 import type { Socket } from 'node:net';
 import type { ReadableOptions } from 'node:stream';
 import { MAX_HEADER_LIST, readHead } from './http2-head.ts';
+import { boundLastBytes, Http1Response } from './last-bytes.ts';
 
 /** A connection that has no request open is closed after so long without a frame. */
 const IDLE_MS = 65_000;
@@ -54,6 +55,7 @@ export function createDoubleServer(options: SecureServerOptions & Pick<ServerOpt
     minVersion: 'TLSv1.2',
     Http2ServerRequest: Http2Request,
     Http2ServerResponse: Http2Response,
+    Http1ServerResponse: Http1Response,
   });
   // Its HTTP/1.1 half is node:http's server, which @types/node does not tell.
   return Object.assign(server, {
@@ -211,8 +213,10 @@ export class Http2Response extends Http2ServerResponse<Http2Request> {
       // A reset takes with it what is not on its way yet: frames leave at the end of this turn.
       this.stream.once('finish', () => setImmediate(() => this.#leaveUnread()));
     }
-    if (!hasBody || this.#isBodiless) return super.end();
-    return super.end(chunk, encoding === 'latin1' ? 'latin1' : 'utf8');
+    if (!hasBody || this.#isBodiless) super.end();
+    else super.end(chunk, encoding === 'latin1' ? 'latin1' : 'utf8');
+    boundLastBytes(this);
+    return this;
   }
 
   /** Half an answer must not look whole: the stream is reset with an error, the connection stays. */

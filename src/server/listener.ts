@@ -8,6 +8,7 @@ import type { PairChoice } from './certificates.ts';
 import type { ArrivedRequest, ClientResponse, Handler } from './client.ts';
 import { createServer, ServerResponse } from './http.ts';
 import type { Sessions } from './http2.ts';
+import { Http1Response } from './last-bytes.ts';
 import { Request } from './request.ts';
 import { inTurn } from './turns.ts';
 import { allowUpgrades, owesAnswer } from './upgrade.ts';
@@ -98,7 +99,7 @@ interface Made {
 }
 
 function plainServer(): Made {
-  const server = createServer({ ...OPTIONS, IncomingMessage: Request });
+  const server = createServer({ ...OPTIONS, IncomingMessage: Request, ServerResponse: Http1Response });
   server.maxHeadersCount = 0; // all of them are seen and counted by admit(), none hidden
   return { server, sessions: undefined, renew: () => {} };
 }

@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { tunnelProtocols } from '../core/text/upgrade.ts';
 import type { ArrivedRequest, Handler, Upgrade } from './client.ts';
-import { ServerResponse } from './http.ts';
+import { Http1Response } from './last-bytes.ts';
 
 /** How long a client that was answered may go on sending before it is cut. */
 const LAST_MS = 1000;
@@ -52,7 +52,7 @@ function upgradeListener(handler: Handler): (req: IncomingMessage, socket: Duple
     }
     // Without a listener the reset of a client would end the process.
     socket.on('error', () => socket.destroy());
-    const res = new ServerResponse(req);
+    const res = new Http1Response(req);
     res.shouldKeepAlive = false;
     res.assignSocket(socket);
     const drained = () => void res.emit('drain');

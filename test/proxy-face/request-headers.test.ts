@@ -5,6 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ForwardCall } from '../../src/proxy/forward.ts';
+import { HeaderNames } from '../../src/proxy/hop-by-hop.ts';
+import { requestHead } from '../../src/proxy/request-head.ts';
 import {
   answering,
   type BackendConnection,
@@ -232,8 +234,6 @@ test('an identity header that the strip list does not own is a bug, not a forwar
     ['Remote-User', 'a\r\nX: y'],
     ['Remote-User', '\u010a'],
   ]) {
-    const { requestHead } = await import('../../src/proxy/request-head.ts');
-    const { HeaderNames } = await import('../../src/proxy/hop-by-hop.ts');
     const wire = { headers: ['Host', 'x'], method: 'GET', target: '/' };
     const source = { wire, isHttp10: false, hasUnframedBody: false, mayUpgrade: false };
     const asserted = {
@@ -249,4 +249,32 @@ test('an identity header that the strip list does not own is a bug, not a forwar
     assert.throws(() => requestHead(source, asserted, rules));
   }
   backend.close();
+});
+
+/**
+ * A request is judged while a reload takes a header out of the profiles: the client's copy is no longer stripped, and must
+ * not go along with ours because the same headers were all right a moment ago.
+ */
+test('an identity header that is no longer stripped is no longer sent', () => {
+  const source = {
+    wire: { headers: ['Host', 'x', 'X-Custom-Who', 'admin'], method: 'GET', target: '/' },
+    isHttp10: false,
+    hasUnframedBody: false,
+    mayUpgrade: false,
+  };
+  const asserted = {
+    identity: ['X-Custom-Who', 'alice'],
+    clientAddress: undefined,
+    scheme: 'https',
+    host: 'x',
+    port: 443,
+    hostHeader: undefined,
+    authorization: 'pass' as const,
+  };
+  const names = new HeaderNames(OWNED);
+  const isOurCookie = () => false;
+  const head = requestHead(source, asserted, { names, isOurCookie });
+  assert.ok(head.ok && head.value.text.includes('X-Custom-Who: alice') && !head.value.text.includes('admin'));
+  names.own(new Set());
+  assert.throws(() => requestHead(source, asserted, { names, isOurCookie }), /not among the owned names/);
 });
