@@ -56,6 +56,7 @@ const AS_CLIENT: Readonly<Record<string, Partial<Attack>>> = {
     headers: ['X-Forwarded-Host: evil.test', 'X-Original-URL: https://evil.test/'],
     expect: { challenged: true },
   },
+  'SRF-01': { uri: 'http://169.254.169.254/latest/meta-data/', expect: CLOSED },
   'SMG-21': { method: 'POST', uri: '/x', expect: CLOSED },
 };
 
