@@ -122,6 +122,14 @@ test("a name that is not known to be anybody's is told of nobody, and attributes
   assert.deepEqual([later['X-Role'], later['X-App']], ['', 'a']);
 });
 
+test('nothing is asserted where there is no app: an assertion without an audience would be good for every host', () => {
+  const s = signer(40_000);
+  const tell = compileTell(AUTHENTIK, undefined, facts({ signer: s }));
+  assert.equal(tell.asserts, false);
+  assert.equal(map(tell.to(who(person('alice')), 0).identity)['X-authentik-jwt'], '');
+  assert.equal(s.count, 0);
+});
+
 test('names that become known later are written from then on', () => {
   let names: readonly string[] = [];
   const tell = compileTell(AUTHENTIK, APP, facts({ headerNames: () => names }));

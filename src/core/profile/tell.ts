@@ -105,8 +105,11 @@ class Template {
     this.#facts = facts;
   }
 
+  /** Only where there is an app: an assertion without an audience would be good for every host that has none. */
   get asserts(): boolean {
-    return this.#facts.signer !== undefined && this.#headers.some((h) => h.field === 'assertion');
+    return (
+      this.#app !== undefined && this.#facts.signer !== undefined && this.#headers.some((h) => h.field === 'assertion')
+    );
   }
 
   nobody(names: readonly string[]): Told {
