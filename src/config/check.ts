@@ -12,6 +12,7 @@ import type { Settings } from './settings.ts';
 export function check(settings: Settings, isWhole: boolean, scope: Scope): void {
   checkShadows(settings, scope);
   checkPortals(settings, scope);
+  checkPorts(settings, scope);
   checkTrusted(settings, scope);
   checkSharedCookies(settings, scope);
   if (!isWhole) return;
@@ -76,6 +77,30 @@ function checkPortals(settings: Settings, scope: Scope): void {
           'Give the portal a host of its own.',
         );
       }
+    }
+  }
+}
+
+/**
+ * Behind another proxy the port comes out of the client's own `Host`, and proxies route without looking at it: whoever
+ * leaves it out, or writes another, is judged by the rules of the app that they like better.
+ */
+function checkPorts(settings: Settings, scope: Scope): void {
+  const owners = new Map<string, { readonly name: string; readonly port: number }>();
+  for (const app of settings.apps) {
+    for (const [i, { host, port }] of app.urls.entries()) {
+      const text = hostText(host);
+      const other = owners.get(text);
+      owners.set(text, { name: app.name, port });
+      // On one port it is an error already.
+      if (other === undefined || other.name === app.name || other.port === port) continue;
+      const both = settings.apps.filter((a) => a.name === app.name || a.name === other.name);
+      if (both.every((a) => a.upstream !== undefined)) continue;
+      scope.warn(
+        ['apps', app.name, 'url', i],
+        `The apps ${other.name} and ${app.name} are told apart by the port alone, and behind another proxy a client can write either.`,
+        'Give each a host of its own, or let Lintel be the proxy of both.',
+      );
     }
   }
 }

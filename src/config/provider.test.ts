@@ -105,6 +105,11 @@ for (const [what, text, expected] of [
     '  a: {url: https://a.x.org, bindings: [{group: g}], access: [{allow: signed_in}]}',
     /error .*access rules and bindings/,
   ],
+  [
+    'two apps that differ in their port',
+    '  a: {url: https://a.x.org, access: [{allow: everyone}]}\n  b: {url: "https://a.x.org:8443", access: [{allow: signed_in}]}',
+    /warning The apps a and b are told apart by the port alone/,
+  ],
   ['an empty access', '  a: {url: https://a.x.org, access: []}', /error The access of app a is empty/],
   ...['.*', '^/?', '^/a|', '^', '(?:)'].map(
     (all) =>
