@@ -56,7 +56,8 @@ const AS_CLIENT: Readonly<Record<string, Partial<Attack>>> = {
     headers: ['X-Forwarded-Host: evil.test', 'X-Original-URL: https://evil.test/'],
     expect: { challenged: true },
   },
-  'SRF-01': { uri: 'http://169.254.169.254/latest/meta-data/', expect: CLOSED },
+  // A server may take path and host from such a target (RFC 9112 §3.2.2); what counts is that nobody but the app is asked.
+  'SRF-01': { uri: 'http://169.254.169.254/latest/meta-data/', expect: { passes: 'alice', orRefused: true } },
   'SMG-21': { method: 'POST', uri: '/x', expect: CLOSED },
 };
 
