@@ -62,7 +62,7 @@ export class RequestBody {
       this.#tooLarge();
       return;
     }
-    if (!(this.#chunked ? this.#writeChunk(chunk) : this.#connection.write(chunk))) {
+    if (!(this.#chunked ? this.#writeChunk(chunk) : this.#writeBytes(chunk))) {
       this.#waiting = true;
       this.#req.pause();
     }
@@ -73,14 +73,35 @@ export class RequestBody {
     if (this.#chunked) this.#connection.write('0\r\n\r\n');
   };
 
+  #writeBytes(chunk: Buffer): boolean {
+    if (chunk.length < BIG || !isOwned(chunk, this.#req)) return this.#connection.write(chunk);
+    return this.#connection.write(chunk, (error) => !error && free(chunk));
+  }
+
   #writeChunk(chunk: Buffer): boolean {
     const size = `${chunk.length.toString(16)}\r\n`;
     if (chunk.length < BIG) return this.#connection.write(`${size}${chunk.toString('latin1')}\r\n`);
     this.#connection.cork();
     this.#connection.write(size);
-    this.#connection.write(chunk);
+    this.#writeBytes(chunk);
     const more = this.#connection.write('\r\n');
     this.#connection.uncork();
     return more;
   }
+}
+
+/**
+ * True when the bytes were copied for this chunk alone, as node:http's parser of HTTP/1.1 does. A chunk of HTTP/2 is a
+ * view of what the session read.
+ */
+function isOwned(chunk: Buffer, req: ClientRequest): boolean {
+  return req.stream === undefined && chunk.byteLength === chunk.buffer.byteLength;
+}
+
+/**
+ * Gives the memory back now. Left to the collector it piles up by the 64 KiB: an upload would be read into ever fresh
+ * memory, which costs more than to send it, and collecting all of the heap would begin again and again.
+ */
+function free({ buffer }: Buffer): void {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }

@@ -177,10 +177,10 @@ export class UpstreamConnection {
     this.#socket.destroySoon();
   }
 
-  /** Body bytes; false asks to wait for `drained`. */
-  write(chunk: Buffer | string): boolean {
+  /** Body bytes; false asks to wait for `drained`. `written` is called when nobody reads the chunk any more, or with an error. */
+  write(chunk: Buffer | string, written?: (error: Error | null | undefined) => void): boolean {
     this.#touched = this.#owner.now;
-    return typeof chunk === 'string' ? this.#socket.write(chunk, 'latin1') : this.#socket.write(chunk);
+    return typeof chunk === 'string' ? this.#socket.write(chunk, 'latin1') : this.#socket.write(chunk, written);
   }
 
   /** Between these calls writes are gathered into one system call. */
