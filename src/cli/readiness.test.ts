@@ -47,3 +47,27 @@ test('a user file that is not there, and one that is wrong, are errors with a pl
   const [wrong] = await userFileProblems(settings);
   assert.deepEqual([wrong?.severity, wrong?.line], ['error', 3]);
 });
+
+test('a rule that shuts out somebody whom nobody is, for a spelling, is told', async () => {
+  const hash = '$argon2id$v=19$m=256,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
+  const people = {
+    users: { alice: { password: hash, displayname: 'Alice', groups: ['dev'] } },
+    groups: { dev: { parents: ['staff'] } },
+  };
+  writeFileSync(join(directory, 'people.yml'), JSON.stringify(people));
+  const app = (name: string, rules: string) => `  ${name}: {url: https://${name}.x.org, ${rules}}`;
+  const settings = await settingsOf(
+    ...['users: file:./people.yml', PORTAL, 'trusted_proxies: [127.0.0.1]', 'apps:'],
+    app('a', 'bindings: [{user: Alice, negate: true}]'),
+    app('b', 'bindings: [{group: Staff, negate: true}, {group: staff, negate: true}, {user: alice, negate: true}]'),
+    app('c', 'access: [{deny: [user:Alice, group:staff]}, {allow: [group:nobodys, user:nobody]}]'),
+  );
+  assert.deepEqual(
+    (await userFileProblems(settings)).map((p) => `${p.line} ${p.severity} ${p.message}`),
+    [
+      '5 warning app a, bindings shuts out the user Alice, whom no account is.',
+      '6 warning app b, bindings shuts out the group Staff, in which nobody is.',
+      '7 warning app c, rule 1 shuts out the user Alice, whom no account is.',
+    ],
+  );
+});

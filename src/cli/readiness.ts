@@ -2,7 +2,8 @@ import type { Problem } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Place, Rule } from '../core/policy/rule.ts';
 import { checkHash } from '../passwords/format.ts';
-import { openFileSource } from '../sources/file/file-source.ts';
+import type { Account } from '../sources/file/account.ts';
+import { judgeUserFile, openFileSource, readBytes } from '../sources/file/file-source.ts';
 
 /**
  * What a configuration without a mistake in it still lacks to be of use: accounts, a portal, a proxy that may ask.
@@ -46,8 +47,12 @@ function proxyProblems(settings: Settings, nowhere: Place): Problem[] {
   return [warning(app.rules[0]?.place ?? nowhere, message, hint)];
 }
 
-/** What is wrong or doubtful in the user file. Its errors are errors here too, since a start ends on them. Never rejects. */
-export async function userFileProblems({ users }: Settings): Promise<readonly Problem[]> {
+/**
+ * What is wrong or doubtful in the user file, and in what rules say of it. Its errors are errors here too, since a start
+ * ends on them. Never rejects.
+ */
+export async function userFileProblems(settings: Settings): Promise<readonly Problem[]> {
+  const { users } = settings;
   if (users === undefined) return [];
   const found: Problem[] = [];
   const { path, search } = users;
@@ -58,7 +63,34 @@ export async function userFileProblems({ users }: Settings): Promise<readonly Pr
   const opened = await openFileSource({ path, search, checkHash, watch: false, onProblem: tell });
   if (opened.ok) opened.value.close();
   else tell(opened.error);
-  return found;
+  const bytes = opened.ok ? await readBytes(path) : undefined;
+  const directory =
+    bytes?.ok === true ? (await judgeUserFile(bytes.value, { search, checkHash })).directory : undefined;
+  return directory === undefined ? found : [...found, ...missed(settings, directory.accounts.values())];
+}
+
+/**
+ * Rules that shut somebody out whom nobody is, for a spelling: whoever was meant is let in. A name that lets somebody in
+ * and is nobody's does no harm.
+ */
+function missed(settings: Settings, accounts: Iterable<Account>): Problem[] {
+  const known = new Set<string>();
+  for (const { user } of accounts) {
+    known.add(`user ${user.name}`);
+    for (const group of user.memberships) known.add(`group ${group}`);
+  }
+  const rules = [...settings.rules, ...settings.apps.flatMap((a) => a.rules)];
+  return rules.flatMap((rule) => {
+    const shut = rule.subjects
+      .flat()
+      .map((s) => (s.kind === 'not' ? s.of : rule.outcome.kind === 'deny' ? s : undefined));
+    return shut.flatMap((s) => {
+      if (s === undefined || s.kind === 'client' || known.has(`${s.kind} ${s.name}`)) return [];
+      const who =
+        s.kind === 'user' ? `the user ${s.name}, whom no account is` : `the group ${s.name}, in which nobody is`;
+      return [warning(rule.place, `${rule.label} shuts out ${who}.`, 'Check the spelling; letter case counts.')];
+    });
+  });
 }
 
 function warning({ file, line, column }: Place, message: string, hint: string): Problem {
