@@ -152,6 +152,8 @@ test('Basic is made of attributes, in UTF-8, and only with a password', () => {
     assert.equal(basic(none), undefined);
   }
   assert.equal(tell.to(undefined, 0).authorization, undefined);
+  // "admin:x" and "y" would be the user admin with the password "x:y" to every app.
+  assert.equal(basic({ u: 'admin:x', p: 'y' }), undefined);
 });
 
 test('one signature serves a person until it is due, and each app, level and routing has its own', () => {

@@ -228,14 +228,18 @@ export function entitlementsOf(app: App | undefined, user: User): readonly strin
   return (app?.entitlements ?? []).filter((e) => e.holds(user)).map((e) => e.name);
 }
 
-/** RFC 7617 of the account's attributes, for an app that asks for a password itself (contract authentik.md §4). */
+/**
+ * RFC 7617 of the account's attributes, for an app that asks for a password itself (contract authentik.md §4). A name with a
+ * colon cannot be told that way: the app would take what stands before it for the name.
+ */
 function basicAuthorization(app: App | undefined, user: User, attributes: JsonObject): string | undefined {
   const basic = app?.basicAuth;
   if (basic === undefined) return undefined;
   const password = textOf(attributes, basic.passwordAttribute);
   if (password === '') return undefined;
   const named = textOf(attributes, basic.userAttribute);
-  return `Basic ${base64(utf8Bytes(`${named === '' ? (user.emails[0] ?? '') : named}:${password}`))}`;
+  const name = named === '' ? (user.emails[0] ?? '') : named;
+  return name.includes(':') ? undefined : `Basic ${base64(utf8Bytes(`${name}:${password}`))}`;
 }
 
 function textOf(attributes: JsonObject, key: string): string {
