@@ -55,7 +55,7 @@ test('a whole domain covers itself and what lies below, and ends sign-ins at its
       { kind: 'wildcard', suffix: '.corp.org' },
     ],
   );
-  assert.deepEqual(app?.domain, { domain: 'corp.org', cookie: 'lintel-domain-d' });
+  assert.deepEqual(app?.domain, { domain: 'corp.org', cookie: '__Secure-lintel-domain-d' });
 });
 
 test('the external host of a whole domain may be the portal, as authentik has it; no other app may have it', async () => {

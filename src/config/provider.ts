@@ -65,7 +65,9 @@ export function readAppDomain(
     { scheme, port, host: { kind: 'wildcard', suffix: `.${domain}` } },
   ];
   const isSame = external.host.host === domain;
-  return { urls: [external, ...whole.slice(isSame ? 1 : 0)], domain: { domain, cookie: `lintel-domain-${app}` } };
+  // A browser takes no __Secure- cookie from a page over plain http, where anybody on the way could set one.
+  const cookie = `${scheme === 'https' ? '__Secure-' : ''}lintel-domain-${app}`;
+  return { urls: [external, ...whole.slice(isSame ? 1 : 0)], domain: { domain, cookie } };
 }
 
 /** `entitlements:`, name → the people who have it. */

@@ -25,7 +25,8 @@ describe('the cookie of a whole domain opens that domain and nothing else', () =
     const { reply } = await b.open('https://evil.corp.example/', 'alice');
     assert.equal(told(reply)['x-authentik-username'], 'alice');
     // What the app at evil.corp.example finds in its Cookie header.
-    stolen = /lintel-domain-everything=([^;]+)/.exec(b.cookies('evil.corp.example'))?.[1] ?? assert.fail('no cookie');
+    stolen =
+      /__Secure-lintel-domain-everything=([^;]+)/.exec(b.cookies('evil.corp.example'))?.[1] ?? assert.fail('no cookie');
   });
   after(() => at.stop());
 
@@ -39,16 +40,18 @@ describe('the cookie of a whole domain opens that domain and nothing else', () =
     });
 
   test('it opens the hosts that it was given for', async () => {
-    assert.equal((await check('wiki.corp.example', `lintel-domain-everything=${stolen}`)).status, 200);
+    assert.equal((await check('wiki.corp.example', `__Secure-lintel-domain-everything=${stolen}`)).status, 200);
   });
 
   for (const [host, name] of [
     ['vault.corp.example', '__Host-lintel-app'],
-    ['vault.corp.example', 'lintel-domain-everything'],
+    ['vault.corp.example', '__Secure-lintel-domain-everything'],
+    // Over plain http somebody on the way can make a browser keep a cookie of any name but a __Secure- one.
+    ['wiki.corp.example', 'lintel-domain-everything'],
     ['vault.corp.example', 'lintel-app'],
-    ['x.lab.corp.example', 'lintel-domain-inner'],
+    ['x.lab.corp.example', '__Secure-lintel-domain-inner'],
     ['x.lab.corp.example', '__Host-lintel-app'],
-    ['x.lab.corp.example', 'lintel-domain-everything'],
+    ['x.lab.corp.example', '__Secure-lintel-domain-everything'],
     ['wiki.corp.example', '__Host-lintel-app'],
   ] as const) {
     test(`as ${name} at ${host} it is nobody's`, async () => {
@@ -67,7 +70,7 @@ describe('the cookie of a whole domain opens that domain and nothing else', () =
       target: '/outpost.goauthentik.io/sign_out',
       headers: ['Host: vault.corp.example', 'X-Forwarded-Proto: https', `Cookie: __Host-lintel-app=${stolen}`],
     });
-    assert.equal((await check('wiki.corp.example', `lintel-domain-everything=${stolen}`)).status, 200);
+    assert.equal((await check('wiki.corp.example', `__Secure-lintel-domain-everything=${stolen}`)).status, 200);
   });
 });
 
