@@ -15,6 +15,7 @@ export function check(settings: Settings, isWhole: boolean, scope: Scope): void 
   checkPorts(settings, scope);
   checkTrusted(settings, scope);
   checkSharedCookies(settings, scope);
+  checkChoices(settings, scope);
   if (!isWhole) return;
   checkFallThrough(settings, scope);
   checkHosts(settings, scope);
@@ -128,6 +129,23 @@ function checkSharedCookies(settings: Settings, scope: Scope): void {
       'Leave domains out, and each app has a cookie of its own; or trust every app below it.',
     );
   }
+}
+
+/** What an app chooses at sign-in is kept with its own cookie; the shared one of `domains:` is given for all apps at once. */
+function checkChoices(settings: Settings, scope: Scope): void {
+  for (const app of settings.apps) {
+    const covered = settings.domains.find(({ domain }) => app.urls.some((u) => isWithin(certain(u.host), domain)));
+    if (app.routing === undefined || covered === undefined) continue;
+    scope.error(
+      ['apps', app.name],
+      `app ${app.name} chooses its backend when somebody signs in to it, and below ${covered.domain} nobody signs in to one app.`,
+      'Take the domain out of domains:, so that each app has a cookie of its own, or take backend, host_header and mappings out.',
+    );
+  }
+}
+
+function certain(host: HostPattern): string {
+  return host.kind === 'exact' ? host.host : 'suffix' in host ? host.suffix.slice(1) : '';
 }
 
 /** A rule for a host that nobody serves is a slip of the pen more often than not. */

@@ -70,6 +70,14 @@ test('CEL and mappings of an app become one function', async () => {
   });
 });
 
+test('a choice at sign-in needs a sign-in to the app: below a shared cookie there is none', async () => {
+  const shared = 'portal: https://auth.example.com\ndomains: [{domain: example.com}]\n';
+  const app = `${UPSTREAM}    backend: '"http://a.internal"'\n${shared}`;
+  const loaded = await loadConfig([file(app)], {});
+  const found = loaded.ok ? [] : loaded.problems.map((p) => `${p.line} ${p.severity} ${p.message}`);
+  assert.match(found.join('\n'), /^\d+ error app lab chooses its backend .* below example\.com/m);
+});
+
 test('a mapping may come from a file of its own', async () => {
   writeFileSync(join(directory, 'mapping.py'), 'return {"ak_proxy": {"host_header": "h"}}\n');
   const result = await routed(`${UPSTREAM}    mappings: ["\${file:${join(directory, 'mapping.py')}}"]\n`);

@@ -223,8 +223,8 @@ function isMeant({ purpose }: Secret, filter: Extract<SessionFilter, { kind: 'or
   return purpose.kind === 'app' && purpose.origin === filter.origin;
 }
 
-/** The secret that makes room: the oldest one of an app, so that a long list of apps never signs the portal out. */
+/** The secret that makes room: the oldest that is not the portal's, so that a long list of apps signs nobody out there. */
 function oldest(entry: Entry): SecretKey | undefined {
-  for (const { key, purpose } of entry.secrets.values()) if (purpose.kind === 'app') return key;
+  for (const { key, purpose } of entry.secrets.values()) if (purpose.kind !== 'portal') return key;
   return entry.secrets.keys().next().value;
 }

@@ -28,10 +28,10 @@ export function prepareAll(main: DatabaseSync, relaxed: DatabaseSync) {
       `SELECT s.n, ifnull(max(k.place) + 1, 0), count(k.key) FROM sessions s LEFT JOIN secrets k ON k.session = s.n
        WHERE s.id = ? GROUP BY s.n`,
     ),
-    // The oldest one of an app, so that a long list of apps never signs the portal out.
+    // The oldest one that is not the portal's, so that a long list of apps never signs anybody out there.
     removeOldest: durable(
       `DELETE FROM secrets WHERE key = (SELECT key FROM secrets WHERE session = ?
-       ORDER BY kind <> ${PURPOSE_CODES.app}, place LIMIT 1)`,
+       ORDER BY kind = ${PURPOSE_CODES.portal}, place LIMIT 1)`,
     ),
     boundTo: durable('SELECT DISTINCT bound_to FROM secrets WHERE session = ? ORDER BY bound_to'),
     putHandOver: durable(

@@ -158,6 +158,15 @@ function attaching(it: It): void {
     assert.equal((await store.list({ kind: 'all' }))[0]?.openFor.length, MAX_SECRETS);
   });
 
+  it('the cookies of whole domains make room too, before that of the portal', async (store) => {
+    await store.open(sessionOf('s1'), [portalSecret('p')]);
+    for (let i = 0; i <= MAX_SECRETS; i += 1) {
+      await store.attach('s1', { key: keyOf(`g${i}`), purpose: { kind: 'gate', domain: 'corp.example' } });
+    }
+    const found = async (token: string) => (await store.find(keyOf(token))) !== undefined;
+    assert.deepEqual([await found('p'), await found('g0'), await found(`g${MAX_SECRETS}`)], [true, false, true]);
+  });
+
   it('touch moves the time forward, never back, for every secret', async (store) => {
     await store.open(sessionOf('s1'), [portalSecret('p'), appSecret('a')]);
     await store.touch('s1', T0 + 60_000);
