@@ -18,7 +18,8 @@ import { canonicalTarget, known, quote, type Target } from './core/target.ts';
 import { first, isPreflight } from './core/text/header-list.ts';
 import { isLoopback } from './core/text/ip.ts';
 import { notAllowing, type Reply, type Wire } from './core/wire.ts';
-import { type HeaderStrategy, type IdentifyPorts, type Identity, identify } from './identify.ts';
+import { identify } from './identify/identify.ts';
+import type { HeaderStrategy, IdentifyPorts, Identity } from './identify/identity.ts';
 
 export interface GatePorts extends IdentifyPorts {
   /** The policy in force; a reload swaps it. */

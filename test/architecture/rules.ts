@@ -10,9 +10,8 @@ interface Boundary {
 /** The table of imports that may exist. The first part whose pattern fits a file rules it. A part may import itself. */
 const BOUNDARIES: readonly (readonly [part: string, boundary: Boundary])[] = [
   ['core/', { may: [] }],
-  ['gate.ts', { may: ['core/', 'identify.ts'] }],
-  ['identify.ts', { may: ['core/', 'identify-token.ts'] }],
-  ['identify-token.ts', { may: ['core/'] }],
+  ['gate.ts', { may: ['core/', 'identify/'] }],
+  ['identify/', { may: ['core/'] }],
   ['dialects/', { may: ['core/'] }],
   ['stores/', { may: ['core/', 'node:'] }],
   ['sources/', { may: ['core/', 'node:', 'yaml', 'bcryptjs', 'config/suggest.ts'] }],

@@ -1,4 +1,4 @@
-import { type AppToken, isCurrent, isUseDue, opensApp, TOKEN_USER } from './core/app-token.ts';
+import { type AppToken, isCurrent, isUseDue, opensApp, TOKEN_USER } from '../core/app-token.ts';
 import {
   type AuditEvent,
   type AuditSink,
@@ -9,8 +9,8 @@ import {
   type TokenStore,
   type UserSource,
   whenReady,
-} from './core/ports.ts';
-import type { User } from './core/subject.ts';
+} from '../core/ports.ts';
+import type { User } from '../core/subject.ts';
 
 export interface TokenPorts {
   readonly store: Pick<TokenStore, 'findToken' | 'touchToken'>;

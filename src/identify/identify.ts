@@ -1,0 +1,48 @@
+import { carriesToken } from '../core/credential.ts';
+import type { Strategy } from '../core/endpoint.ts';
+import { type MaybePromise, whenReady } from '../core/ports.ts';
+import { all, first } from '../core/text/header-list.ts';
+import { byHeader } from './by-header.ts';
+import { bySession } from './by-session.ts';
+import { type IdentifyPorts, type Identity, NOBODY, type Presented } from './identity.ts';
+
+/**
+ * Credential → subject, by the endpoint's strategies in order; the first that yields somebody ends the search. Unlike
+ * Authelia, refused header credentials do not end it: a valid session beside them still counts (contract, first
+ * table). The only IO of the hot path: one store read by key, one user look-up.
+ */
+export function identify(ports: IdentifyPorts, strategies: readonly Strategy[], p: Presented): MaybePromise<Identity> {
+  return whenReady(tryFrom(ports, strategies, p, 0, NOBODY), (who) => withheld(who, p));
+}
+
+/** None of Lintel's secrets ever reaches an app: an app password that was refused, or not even looked at, stays here too. */
+function withheld(who: Identity, p: Presented): Identity {
+  if (who.consumed || first(p.headers, 'authorization') === undefined) return who;
+  return all(p.headers, 'authorization').some(carriesToken) ? { ...who, consumed: true } : who;
+}
+
+function tryFrom(
+  ports: IdentifyPorts,
+  strategies: readonly Strategy[],
+  p: Presented,
+  index: number,
+  sofar: Identity,
+): MaybePromise<Identity> {
+  const strategy = strategies[index];
+  if (strategy === undefined) return sofar;
+  const tried = strategy.kind === 'CookieSession' ? bySession(ports, p) : byHeader(ports, strategy, p);
+  return whenReady(tried, (next) =>
+    next.subject.kind === 'user' ? next : tryFrom(ports, strategies, p, index + 1, both(sofar, next)),
+  );
+}
+
+/** Nobody yet: what the strategies so far have to say taken together; the earlier one speaks first. */
+function both(a: Identity, b: Identity): Identity {
+  if (b === NOBODY) return a;
+  return {
+    subject: b.subject.kind === 'unavailable' ? b.subject : a.subject,
+    refused: a.refused ?? b.refused,
+    fault: a.fault ?? b.fault,
+    consumed: false,
+  };
+}
