@@ -15,8 +15,9 @@ import type { ReadableOptions } from 'node:stream';
 import { MAX_HEADER_LIST, readHead } from './http2-head.ts';
 import { boundLastBytes, Http1Response } from './last-bytes.ts';
 
-/** A connection that has no request open is closed after so long without a frame. */
-const IDLE_MS = 65_000;
+/** A connection that has no request open is looked at so often, and closed when it had none so many times. PING is none. */
+const LOOK_EVERY_MS = 5_000;
+const IDLE_LOOKS = 13;
 /** How long a client has to take the last bytes of a connection that has ended. */
 const LAST_BYTES_MS = 5_000;
 
@@ -91,7 +92,7 @@ export function watchSessions(server: Http2SecureServer, failed: (detail: string
   });
   server.on('session', (session) => {
     if (accepted === undefined) return session.destroy();
-    const connection: Connection = { session, socket: accepted, streams: 0 };
+    const connection: Connection = { session, socket: accepted, streams: 0, idleLooks: 0 };
     open.add(connection);
     accepted.once('close', () => open.delete(connection));
     const peer = accepted.remoteAddress ?? '';
@@ -100,16 +101,18 @@ export function watchSessions(server: Http2SecureServer, failed: (detail: string
     });
     session.on('stream', (stream) => {
       connection.streams++;
+      connection.idleLooks = 0;
       stream.once('close', () => {
         connection.streams--;
         if (session.closed) endSoon(connection);
       });
     });
-    session.setTimeout(IDLE_MS);
-    session.on('timeout', () => {
-      if (connection.streams === 0) close(connection);
-    });
   });
+  // (A time-out of node:http2's own would keep a session in memory until it fires, though its client is long gone.)
+  const looks = setInterval(() => {
+    for (const connection of open) if (isIdle(connection)) close(connection);
+  }, LOOK_EVERY_MS).unref();
+  server.on('close', () => clearInterval(looks));
   return {
     close: () => {
       for (const connection of open) close(connection);
@@ -124,6 +127,12 @@ interface Connection {
   readonly session: ServerHttp2Session;
   readonly socket: Socket;
   streams: number;
+  idleLooks: number;
+}
+
+function isIdle(connection: Connection): boolean {
+  if (connection.streams > 0 || connection.session.closed) return false;
+  return ++connection.idleLooks > IDLE_LOOKS;
 }
 
 function close(connection: Connection): void {

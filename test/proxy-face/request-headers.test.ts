@@ -160,6 +160,20 @@ test('what a client says about address, URL and method is replaced or dropped', 
     'X-Method-Override: EVIL',
     'X-Script-Name: /evil',
     'Proxy: http://evil.test',
+    // What proxies in front of an app say of the certificate, the address and the scheme (RFC 9440, Azure, Fly, Tailscale).
+    'Client-Cert: :ZXZpbA==evil:',
+    'Client-Cert-Chain: evil',
+    'X-SSL-Cert: evil',
+    'X-ARR-ClientCert: evil',
+    'X-Amzn-Mtls-Clientcert: evil',
+    'Tailscale-App-Capabilities: evil',
+    'X-Azure-ClientIP: 6.6.6.6',
+    'Fly-Client-IP: 6.6.6.6',
+    'X-Originating-IP: 6.6.6.6',
+    'Front-End-Https: evil',
+    'X-Url-Scheme: evil',
+    'X-Override-URL: /evil',
+    'X-HTTP-Path-Override: /evil',
   ];
   const head = await seen(t, get('/', ...lines));
   assert.ok(!/evil|6\.6\.6\.6/i.test(head), head);
