@@ -1,9 +1,15 @@
 import type { Tunnel, TunnelOwner } from './tunnel.ts';
 
-/** A sign-out is to close what it should within a second: at most this, and a pass over all tunnels. */
-const EVERY_MS = 250;
+/** A sign-out is to close what it should within a second: at most this or a rest, and a pass over all tunnels. */
+const EVERY_MS = 100;
+/** Ticks without a pass after a pass: a store that is written to all the time is not followed all the time. */
+const REST = 2;
+/** Ticks from one look at what time alone may have ended to the next. */
+const LOOK = 5;
 /** Judged without a pause; requests get their turn in between. */
 const SLICE = 250;
+/** To close a connection is mostly the kernel's work: those of clients go first, those of the apps a few a turn. */
+const LEAVING = 50;
 
 /**
  * All open tunnels, each asked again whether it may stay when something changed or its time has come. Ten thousand
@@ -13,6 +19,10 @@ export class TunnelRegistry implements TunnelOwner {
   readonly #changes: () => number;
   readonly #tunnels = new Set<Tunnel>();
   #timer: NodeJS.Timeout | undefined;
+  readonly #leaving: Tunnel[] = [];
+  #seen = Number.NaN;
+  #sinceLook = LOOK;
+  #rest = 0;
   #isAsking = false;
   #isClosed = false;
 
@@ -28,10 +38,11 @@ export class TunnelRegistry implements TunnelOwner {
   /** From now on it is watched; the first time soon, for what happened while the app thought about it. */
   add(tunnel: Tunnel): void {
     if (this.#isClosed) {
-      tunnel.cut();
+      this.#cut(tunnel);
       return;
     }
     this.#tunnels.add(tunnel);
+    this.#sinceLook = LOOK;
     if (this.#timer !== undefined) return;
     this.#timer = setInterval(() => this.#tick(), EVERY_MS);
     this.#timer.unref();
@@ -47,12 +58,30 @@ export class TunnelRegistry implements TunnelOwner {
   /** Cuts all of them, and those that come later. */
   close(): void {
     this.#isClosed = true;
-    for (const tunnel of this.#tunnels) tunnel.cut();
+    for (const tunnel of this.#tunnels) this.#cut(tunnel);
   }
 
+  #cut(tunnel: Tunnel): void {
+    tunnel.cutClient();
+    if (this.#leaving.push(tunnel) === 1) setImmediate(this.#leave);
+  }
+
+  readonly #leave = (): void => {
+    for (const tunnel of this.#leaving.splice(-LEAVING)) tunnel.cutApp();
+    if (this.#leaving.length > 0) setImmediate(this.#leave);
+  };
+
   #tick(): void {
+    this.#sinceLook++;
     if (this.#isAsking) return;
+    if (this.#rest > 0) {
+      this.#rest--;
+      return;
+    }
     const version = this.#version();
+    if (version === this.#seen && this.#sinceLook < LOOK) return;
+    this.#seen = version;
+    this.#sinceLook = 0;
     const due: Tunnel[] = [];
     for (const tunnel of this.#tunnels) {
       if (tunnel.takeActivity()) tunnel.watch.active();
@@ -62,6 +91,7 @@ export class TunnelRegistry implements TunnelOwner {
     this.#isAsking = true;
     this.#ask(due, version).finally(() => {
       this.#isAsking = false;
+      this.#rest = REST;
     });
   }
 
@@ -81,8 +111,8 @@ export class TunnelRegistry implements TunnelOwner {
       tunnel.version = version;
       const answer = holds(tunnel);
       // The others don't wait for one whose judgement takes longer.
-      if (answer instanceof Promise) answer.then((yes) => !yes && tunnel.cut());
-      else if (!answer) tunnel.cut();
+      if (answer instanceof Promise) answer.then((yes) => !yes && this.#cut(tunnel));
+      else if (!answer) this.#cut(tunnel);
     }
   }
 }

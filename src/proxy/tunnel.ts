@@ -28,6 +28,7 @@ export class Tunnel implements TunnelEnd {
   readonly #app: UpstreamConnection;
   readonly #owner: TunnelOwner;
   #isActive = false;
+  #isCut = false;
 
   constructor(client: Socket, app: UpstreamConnection, watch: TunnelWatch, owner: TunnelOwner) {
     this.watch = watch;
@@ -53,6 +54,7 @@ export class Tunnel implements TunnelEnd {
   }
 
   fromApp(bytes: Buffer, from: number, to: number): void {
+    if (this.#isCut) return;
     // The buffer is the next read's; small pieces share a slab.
     if (!this.#client.write(Buffer.from(bytes.subarray(from, to)))) this.#app.pause();
   }
@@ -62,7 +64,7 @@ export class Tunnel implements TunnelEnd {
   }
 
   appEnded(): void {
-    this.#client.end();
+    if (!this.#isCut) this.#client.end();
   }
 
   appClosed(hadError: boolean): void {
@@ -78,11 +80,15 @@ export class Tunnel implements TunnelEnd {
     return was;
   }
 
-  /** Ends both sides at once: whoever held it open may not any more. */
-  cut(): void {
+  /** The client may not hold it open any more: from now on it says and hears nothing. `cutApp` has to follow. */
+  cutClient(): void {
+    this.#isCut = true;
     this.#client.destroy();
-    this.#app.destroy();
     this.#owner.ended(this);
+  }
+
+  cutApp(): void {
+    this.#app.destroy();
   }
 
   readonly #fromClient = (chunk: Buffer): void => {
@@ -91,6 +97,7 @@ export class Tunnel implements TunnelEnd {
   };
 
   #clientClosed(hadError: boolean): void {
+    if (this.#isCut) return;
     if (hadError) this.#app.destroy();
     else this.#app.destroySoon();
     this.#owner.ended(this);
