@@ -168,10 +168,15 @@ function frame(status: number, http10: boolean, method: string, found: Found): R
     headers: found.connection === undefined ? found.headers : withoutNominated(found.headers, found.connection),
     framing,
     length: framing === 'length' ? Number(found.length) : 0,
-    keepAlive: !http10 && framing !== 'until-close' && !options.includes('close') && status !== 101,
+    keepAlive: !http10 && framing !== 'until-close' && !options.includes('close') && !isDoubtful(status, found),
     idleSeconds: found.keepAlive === undefined ? undefined : announced(found.keepAlive),
     upgrade: status === 101 && options.includes('upgrade') ? found.upgrade : undefined,
   };
+}
+
+/** After a 204 that states a length its body may follow, and would be taken for the next answer. */
+function isDoubtful(status: number, { lengths, length }: Found): boolean {
+  return status === 101 || (status === 204 && lengths > 0 && length !== '0');
 }
 
 function contradiction(status: number, http10: boolean, found: Found): string | undefined {

@@ -1,4 +1,4 @@
-import { chmodSync, unlinkSync } from 'node:fs';
+import { unlinkSync } from 'node:fs';
 import type { IncomingMessage, Server, ServerOptions } from 'node:http';
 import { connect, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -135,12 +135,18 @@ export async function bind(server: NetServer, address: Address): Promise<void> {
       server.off('error', reject);
       resolve();
     };
-    if (address.kind === 'unix') server.listen(address.path, done);
+    if (address.kind === 'unix') listenPrivately(server, address.path, done);
     // Node's own choice for every address is "::", and 0.0.0.0 where the system has no IPv6.
     else if (address.host === '::') server.listen(address.port, done);
     else server.listen(address.port, address.host, done);
   });
-  if (address.kind === 'unix') chmodSync(address.path, 0o660);
+}
+
+/** For owner and group: the socket is made within the call, so that no moment passes in which it is open to others. */
+function listenPrivately(server: NetServer, path: string, done: () => void): void {
+  const umask = process.umask(0o117);
+  server.listen(path, done);
+  process.umask(umask);
 }
 
 /** A socket file that nobody listens on is left over from a crash; one that answers belongs to another server. */

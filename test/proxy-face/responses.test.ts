@@ -281,3 +281,24 @@ test('events are passed on as they come', async (t) => {
     await client.until(`data: ${n}`);
   }
 });
+
+/**
+ * A 204 has no body (RFC 9110 §15.3.5), so one that states a length is from an app that may write it all the same, a
+ * moment later: the next request, of somebody else, must not get it for an answer.
+ */
+test('a connection whose 204 announces a body is not used again', async (t) => {
+  const backend = await startBackend(t, async (c) => {
+    await c.head();
+    c.write('HTTP/1.1 204 No Content\r\nContent-Length: 40\r\n\r\n');
+    await c.head();
+    c.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil');
+  });
+  const face = await startFace(t, backend.port);
+  for (let i = 0; i < 2; i++) {
+    const client = openClient(t, face.port);
+    client.send(get());
+    await client.until('HTTP/1.1 204');
+    client.socket.destroy();
+  }
+  assert.equal(backend.connections.length, 2);
+});
