@@ -11,7 +11,7 @@ import { helpSheet } from './pages.ts';
 import { faultJson } from './replies.ts';
 import { sealOf } from './sealed.ts';
 import { arrival, submit } from './sign-in.ts';
-import { askSignOut, doSignOut, signedOut } from './sign-out.ts';
+import { askSignOut, doSignOut } from './sign-out.ts';
 import { at, HOME, homeward, note, placeName, refuse, show, type Visit } from './visit.ts';
 
 export interface Portal {
@@ -30,7 +30,7 @@ const ROUTES: ReadonlyMap<string, { readonly GET: Handler; readonly POST?: Handl
   [`${ACCOUNT}/app-passwords/revoke`, { GET: toAccount, POST: revokeToken }],
   [`${ACCOUNT}/sessions/revoke`, { GET: toAccount, POST: revokeSession }],
   [`${ACCOUNT}/sessions/revoke-all`, { GET: toAccount, POST: revokeAllSessions }],
-  ['/signed-out', { GET: signedOut }],
+  ['/signed-out', { GET: askSignOut }],
   ['/help', { GET: (v: Visit) => show(v, 200, helpSheet(placeName(v), at(v, HOME))) }],
 ]);
 

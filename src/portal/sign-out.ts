@@ -13,7 +13,10 @@ import { cookieHeaders, redirect } from './replies.ts';
 import { at, fromForm, fromQuery, HOME, ownForm, placeName, refuse, show, type Visit, wishOf } from './visit.ts';
 import type { Wish } from './wish.ts';
 
-/** `GET /sign-out`: asks with one button, since a link or an image must not sign anybody out. */
+/**
+ * `GET /sign-out`: asks with one button, since a link or an image must not sign anybody out. `GET /signed-out`, where every
+ * sign-out ends, is the same page: whoever signed out of an app that they were not signed in to may still be signed in here.
+ */
 export async function askSignOut(v: Visit): Promise<Reply> {
   const wish = wishOf(v, fromQuery(v));
   const who = await portalPresence(v.deps, v.r);
@@ -30,7 +33,7 @@ export async function askSignOut(v: Visit): Promise<Reply> {
   return show(v, 200, sheet, [], wish.kind === 'app' ? [wish.to.origin] : []);
 }
 
-export function signedOut(v: Visit): Reply {
+function signedOut(v: Visit): Reply {
   return show(v, 200, signedOutSheet(placeName(v), at(v, HOME)));
 }
 

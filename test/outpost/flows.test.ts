@@ -99,6 +99,18 @@ describe("people walk through authentik's endpoints", () => {
     assert.ok(trail.length <= 3);
   });
 
+  test('nobody is told that they signed out while they are signed in elsewhere', async () => {
+    const b = new Browser(at, 'traefik');
+    await b.open(`${CHAT}/`, 'alice');
+    const left = await b.open(`${WIKI}/outpost.goauthentik.io/sign_out`);
+    assert.equal(left.url, `${PORTAL}/signed-out`);
+    assert.match(left.reply.body, /signed in as <strong>alice<\/strong>/);
+    assert.match(left.reply.body, /<form method="post" action="\/sign-out">/);
+    await b.get(`${PORTAL}/sign-out`, [], 'POST', 'x=1');
+    assert.match((await b.get(`${PORTAL}/signed-out`)).body, /signed out/i);
+    assert.ok(asksToSignIn((await b.open(`${CHAT}/`)).reply));
+  });
+
   test('what another site or a part of a page asks for, and a signature in a query, only asks', async () => {
     const b = new Browser(at, 'traefik');
     await b.open(`${WIKI}/`, 'alice');
