@@ -12,10 +12,15 @@ import { selfSigned } from './self-signed.ts';
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc');
 
-test('nothing of a connection stays in memory once its client is gone, however it went', async () => {
+test('nothing of a connection stays in memory once its client is gone, however it went', async (t) => {
   const { pair } = selfSigned(undefined, [], Date.now());
   const server = createDoubleServer(pair);
   const watched = watchSessions(server, () => {});
+  t.after(() => {
+    watched.destroy();
+    server.closeAllConnections();
+    server.close();
+  });
   const sessions: WeakRef<ServerHttp2Session>[] = [];
   server.on('session', (session) => sessions.push(new WeakRef(session)));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -37,7 +42,4 @@ test('nothing of a connection stays in memory once its client is gone, however i
   }
   assert.equal(sessions.length, 15);
   assert.equal(sessions.filter((s) => s.deref() !== undefined).length, 0);
-  watched.destroy();
-  server.closeAllConnections();
-  server.close();
 });
