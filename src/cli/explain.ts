@@ -29,8 +29,8 @@ const HELP = `lintel explain --config FILE … (--user NAME | --anonymous) --url
                [--method M] [--level L] [--ip ADDR] [--json]
 
   Says what would become of a request, and why: which app it is for, each rule in order and why it matched or not, for
-  every way in which the path may be read, the decision, and the headers that the app would get. Nothing is asked and
-  nothing is changed; the server need not run.
+  every way in which the path may be read, the decision, where the request goes, and the headers that the app would
+  get. Nothing is asked and nothing is changed; the server need not run.
 
   --config FILE   as for lintel serve; may be given more than once
   --user NAME     as this account of the user file, signed in
@@ -149,7 +149,7 @@ function answer(question: Question, subject: Subject, policy: Policy, io: Io): n
   const location = whereTo(policy, target.value, explained.value);
   if (question.json) {
     io.out(`${JSON.stringify(explanationJson(target.value, subject, explained.value, location), null, 2)}\n`);
-  } else io.out(explanationText(explained.value, subject, location, ink));
+  } else io.out(explanationText(target.value, subject, explained.value, location, ink));
   return explained.value.decision.kind === 'allow' ? 0 : 1;
 }
 

@@ -25,8 +25,13 @@ export async function openUsers(settings: Settings, log: Log): Promise<Result<Se
     onProblem(problems) {
       for (const p of problems) {
         const level = p.severity === 'error' ? 'error' : 'warn';
-        log.write(level, p.message, { at: `${users.path}:${p.line}:${p.column}`, hint: p.hint ?? '' });
+        const at = p.line === 0 ? users.path : `${users.path}:${p.line}:${p.column}`;
+        log.write(level, p.message, { at, ...(p.hint === undefined ? {} : { hint: p.hint }) });
       }
+    },
+    onRead({ taken, accounts, wasBroken }) {
+      if (!taken) log.write('error', 'the user file was not taken up; the accounts as they were stay', { accounts });
+      else if (wasBroken) log.write('info', 'accounts taken up', { accounts });
     },
   });
   if (!opened.ok) {

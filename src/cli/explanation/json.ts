@@ -2,6 +2,7 @@ import type { Decision } from '../../core/decision.ts';
 import type { Explanation, Step } from '../../core/policy/explain.ts';
 import type { Subject } from '../../core/subject.ts';
 import { describeClient, known, type Target, targetUrl } from '../../core/target.ts';
+import { destination } from './destination.ts';
 import { asText } from './text.ts';
 import { because, concluded, errorId, saidBy } from './words.ts';
 
@@ -24,7 +25,9 @@ export function explanationJson(
       decision: decisionJson(r.decision),
     })),
     decision: decisionJson(e.decision),
+    ...(e.decision.kind === 'fault' ? { detail: e.decision.fault.detail } : {}),
     location: location ?? null,
+    goesTo: destination(target, e) ?? null,
     headers: headersJson(e.headers),
   };
 }

@@ -6,6 +6,7 @@ import type { Place } from '../../core/policy/rule.ts';
 import type { Subject } from '../../core/subject.ts';
 import { describeClient, known, type Target, targetUrl } from '../../core/target.ts';
 import { columns, type Ink, printable } from '../terminal.ts';
+import { destination } from './destination.ts';
 import { because, concluded, errorId, saidBy } from './words.ts';
 
 /** The question as it was understood: facts that decide, one to a line. */
@@ -20,8 +21,15 @@ export function questionText(target: Target, subject: Subject, ink: Ink): string
   return columns(rows.map(([name = '', value = '']) => [ink.quiet(name), value]));
 }
 
-/** The answer: app, every rule for every reading, decision, headers. */
-export function explanationText(e: Explanation, subject: Subject, location: string | undefined, ink: Ink): string {
+/** The answer: app, every rule for every reading, decision, where it goes, headers. */
+export function explanationText(
+  target: Target,
+  subject: Subject,
+  e: Explanation,
+  location: string | undefined,
+  ink: Ink,
+): string {
+  const to = destination(target, e);
   const app =
     e.place === undefined ? 'none; only policy.rules are asked' : `${e.place.app.app.name}, at ${e.place.origin}`;
   const several = e.readings.length > 1;
@@ -32,6 +40,7 @@ export function explanationText(e: Explanation, subject: Subject, location: stri
       : []),
     ...e.readings.map((reading) => readingText(reading, subject, several, ink)),
     verdict(e.decision, ink),
+    ...(to === undefined ? [] : [`It goes to ${printable(to.backend)}, as Host ${printable(to.host)}.\n`]),
     ...(e.decision.kind === 'allow' ? [headersText(e.headers, ink)] : []),
     ...(location === undefined ? [] : [`A browser is sent to\n${columns([[printable(location)]])}`]),
   ];

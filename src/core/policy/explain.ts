@@ -1,6 +1,8 @@
 import type { Decision } from '../decision.ts';
+import type { Routing } from '../expression.ts';
 import type { Fault } from '../fault.ts';
 import { err, ok, type Result } from '../result.ts';
+import { routingFor } from '../routing.ts';
 import { type Subject, whoIs } from '../subject.ts';
 import type { Target } from '../target.ts';
 import { type AppPlace, type Policy, placeOf } from './compile.ts';
@@ -28,8 +30,10 @@ export interface ExplainedReading {
 export interface Explanation {
   readonly place: AppPlace | undefined;
   readonly readings: readonly ExplainedReading[];
-  /** The strictest of the readings' decisions: what a request would get. */
+  /** The strictest of the readings' decisions, or the fault of choosing a backend: what a request would get. */
   readonly decision: Decision;
+  /** What the app chooses for this person who may open it; undefined: nothing. */
+  readonly routing: Routing | undefined;
   /** Identity headers that the app would get on an allow, flat. */
   readonly headers: readonly string[];
 }
@@ -49,8 +53,18 @@ export function explain(policy: Policy, target: Target, subject: Subject, now: n
     steps: steps(rules, target, reading.path, subject),
     decision: decide({ ...c, readings: [reading] }, subject),
   }));
-  const decision = decide(c, subject);
-  return ok({ place, readings, decision, headers: headersFor(decision, place?.app ?? policy, now) });
+  const decision = routed(decide(c, subject), place, target);
+  const routing = decision.kind === 'allow' ? whoIs(decision.subject)?.routing : undefined;
+  return ok({ place, readings, decision, routing, headers: headersFor(decision, place?.app ?? policy, now) });
+}
+
+/** An allow as it would be with what the app chooses when this person signs in now, or why nothing can be chosen. */
+function routed(decision: Decision, place: AppPlace | undefined, target: Target): Decision {
+  if (decision.kind !== 'allow' || decision.subject.kind !== 'user' || place === undefined) return decision;
+  const { subject } = decision;
+  const routing = routingFor(place.app.app, subject.user, { host: target.host, path: target.path.received });
+  if (!routing.ok) return { kind: 'fault', fault: routing.error };
+  return { ...decision, subject: { ...subject, routing: routing.value } };
 }
 
 function headersFor(decision: Decision, at: Pick<Policy, 'tell'>, now: number): readonly string[] {

@@ -16,6 +16,8 @@ export interface FileSourceOptions {
   readonly checkHash: CheckHash;
   /** Told about every read that found something, warnings included; after an error the data from before stay. */
   onProblem?(problems: readonly UserFileProblem[]): void;
+  /** After each later read: were the data taken up (with how many accounts), and had the read before found errors? */
+  onRead?(read: { readonly taken: boolean; readonly accounts: number; readonly wasBroken: boolean }): void;
   /** Pick up changes of the file by itself; default true. */
   readonly watch?: boolean;
 }
@@ -43,13 +45,17 @@ function startSource(options: FileSourceOptions, first: Directory, firstStamp: s
   let directory = first;
   let stamp = firstStamp;
   let reading: Promise<boolean> = Promise.resolve(true);
+  let isBroken = false;
   const listeners: (() => void)[] = [];
   const readAgain = async (): Promise<boolean> => {
     const read = await readDirectory(options, directory);
     stamp = read.stamp;
     if (read.problems.length > 0) options.onProblem?.(read.problems);
-    if (read.directory === undefined) return false;
-    directory = read.directory;
+    const wasBroken = isBroken;
+    isBroken = read.directory === undefined;
+    directory = read.directory ?? directory;
+    options.onRead?.({ taken: !isBroken, accounts: directory.accounts.size, wasBroken });
+    if (isBroken) return false;
     for (const listener of listeners) listener();
     return true;
   };
