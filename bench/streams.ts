@@ -2,7 +2,9 @@
  * What long exchanges cost the proxy: CPU of 100 MiB each way beside Caddy's plain `reverse_proxy`, memory while they
  * run, memory of idle WebSockets, and what slow readers do to everybody else. Arguments: [rounds] [WebSockets] [slow readers].
  */
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -12,12 +14,14 @@ import { partPath, type Scope, startProcess } from '../test/parts.ts';
 import { cpuMicros, freePort, launch, median, print, rssMiB } from './measure.ts';
 import { APP_HOST, proxiedSite } from './proxy-site.ts';
 
-/** Each takes two descriptors of the proxy: more may need `ulimit -n 25000`. */
-const [rounds = 5, sockets = 10_000, slow = 500] = process.argv.slice(2).map(Number);
+const [rounds = 5, wanted = 10_000, slow = 500] = process.argv.slice(2).map(Number);
+/** Each takes two descriptors of the proxy: as many as the limit allows, which Node raises to the hard one (`ulimit -Hn`). */
+const sockets = Math.min(wanted, Math.floor((descriptors() - 200) / 2));
 const MiB = 1024 * 1024;
 const SIZE = 100;
 /** CPU is counted in ticks of 10 ms: one transfer alone would be measured in six to eight of them. */
 const TRANSFERS = 5;
+const WINDOWS = 9;
 const PIECE = Buffer.alloc(65536, 'x');
 
 interface Proxy {
@@ -25,6 +29,11 @@ interface Proxy {
   readonly port: number;
   readonly pid: number;
   readonly headers: Readonly<Record<string, string>>;
+}
+
+function descriptors(): number {
+  const limit = /Max open files\s+\S+\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+  return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit);
 }
 
 const ends: (() => unknown)[] = [];
@@ -165,6 +174,7 @@ async function signOut(p: Proxy, all: readonly Socket[]): Promise<number> {
   return performance.now() - from;
 }
 
+/** Sorted milliseconds of `count` requests one after the other. */
 async function latencies(p: Proxy, count: number): Promise<number[]> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   const taken: number[] = [];
@@ -187,33 +197,48 @@ async function latencies(p: Proxy, count: number): Promise<number[]> {
 
 const at = (sorted: readonly number[], share: number) => sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
 
-async function slowReaders(p: Proxy): Promise<void> {
-  await latencies(p, 500);
-  const alone = await latencies(p, 3000);
-  const before = rssMiB(p.pid);
-  const readers: Socket[] = [];
-  for (let i = 0; i < slow; i++) {
-    const socket = connect({ host: '127.0.0.1', port: p.port });
-    socket.on('error', () => {});
-    socket.pause();
-    socket.write(`GET /20 HTTP/1.1\r\n${lines(p.headers)}\r\n`);
-    readers.push(socket);
-    if (i % 50 === 0) await sleep(20);
+/** A process of its own: the work of reading slowly is not to be measured with the reader of the clock. */
+async function startReaders(p: Proxy, port: number): Promise<ChildProcess> {
+  const script = join(import.meta.dirname, 'slow-readers.ts');
+  const request = `GET /20 HTTP/1.1\r\n${lines(p.headers)}\r\n`;
+  const child = spawn(process.execPath, [script, String(port), String(slow), request], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  return child;
+}
+
+/**
+ * Windows in turn: nobody else; readers at the app itself, which keep the machine as busy but are none of the proxy's; the same
+ * readers at the proxy. What else the machine does hits all three alike.
+ */
+async function slowReaders(p: Proxy, app: number): Promise<void> {
+  await latencies(p, 1000);
+  const places = [undefined, app, p.port];
+  const seen = places.map((): number[][] => []);
+  const memory: number[] = [];
+  for (let window = 0; window < WINDOWS; window++) {
+    for (const [i, port] of places.entries()) {
+      const before = rssMiB(p.pid);
+      const readers = port === undefined ? undefined : await startReaders(p, port);
+      await sleep(1000);
+      seen[i]?.push(await latencies(p, 600));
+      if (port === p.port) memory.push(((rssMiB(p.pid) - before) * 1024) / slow);
+      readers?.kill('SIGKILL');
+      if (readers !== undefined) await once(readers, 'exit');
+    }
   }
-  // Each takes a sip now and then.
-  const sips = setInterval(() => {
-    for (const socket of readers) socket.read(1024);
-  }, 500);
-  await sleep(3000);
-  const among = await latencies(p, 3000);
-  clearInterval(sips);
-  const each = ((rssMiB(p.pid) - before) * 1024) / slow;
-  for (const socket of readers) socket.destroy();
-  print(`Others, while ${slow} clients read 20 MiB each as slowly as they can (${p.name})`, [
-    ['', 'p50', 'p99'],
-    ['alone', `${at(alone, 0.5).toFixed(2)} ms`, `${at(alone, 0.99).toFixed(2)} ms`],
-    ['among slow readers', `${at(among, 0.5).toFixed(2)} ms`, `${at(among, 0.99).toFixed(2)} ms`],
-    ['memory of a slow reader', `${each.toFixed(0)} KiB`, ''],
+  const names = ['nobody else', 'readers at the app itself', `readers at ${p.name}`];
+  const rows = seen.map((windows, i) => {
+    const p50 = median(windows.map((w) => at(w, 0.5)));
+    const p99 = median(windows.map((w) => at(w, 0.99)));
+    const ratio = median(windows.map((w, n) => at(w, 0.99) / at(seen[1]?.[n] ?? [], 0.99)));
+    return [names[i] ?? '', `${p50.toFixed(2)} ms`, `${p99.toFixed(2)} ms`, `${ratio.toFixed(2)} ×`];
+  });
+  print(`Others, while ${slow} clients read 20 MiB each at 16 KiB a second; ${WINDOWS} windows in turn`, [
+    ['', 'p50', 'p99', 'p99 against the second row'],
+    ...rows,
+    ['memory of a slow reader', `${Math.max(...memory).toFixed(0)} KiB at most`, '', ''],
   ]);
 }
 
@@ -236,7 +261,7 @@ try {
   const headers = { Host: `${APP_HOST}:${site.port}`, Cookie: site.cookie };
   const lintel = { name: 'lintel serve', port: site.port, pid: site.child.pid ?? 0, headers };
   await transfers([await caddy(port, headers), lintel]);
-  await slowReaders(lintel);
+  await slowReaders(lintel, port);
   await idleSockets(lintel);
 } finally {
   for (const end of ends.reverse()) await end();
