@@ -79,13 +79,18 @@ const PROGRAM: HeaderList = ['Accept', 'application/json'];
 
 function refusal(
   decision: Exclude<Decision, { kind: 'allow' }>,
-  { candidates, location }: Judged,
+  { candidates, location, target }: Judged,
   wire: Wire,
   isUpgrade: boolean,
 ): Reply {
   const app = candidates?.place?.app.app;
   const asker = isUpgrade ? 'script' : askerOf(wire, app);
-  return writeDirect(decision, wire, { location, asker, always302: doorOf(app) === OUTPOST_DOOR });
+  return writeDirect(decision, wire, {
+    host: target && hostAsWritten(target),
+    location,
+    asker,
+    always302: doorOf(app) === OUTPOST_DOOR,
+  });
 }
 
 /** An app that owns `Authorization` is never asked for with it. */
@@ -108,7 +113,7 @@ async function forward(
   const forwarder = await rooms.forwarder();
   const onFault = (problem: Fault): void => {
     gate.audit.record({ kind: 'fault', fault: problem, where: `app ${app.name}`, peer: describePeer(wire.peer) });
-    if (!res.headersSent) send(res, errorReply(askerWire(wire, upgrade), problem.id));
+    if (!res.headersSent) send(res, faultOfApp(askerWire(wire, upgrade), problem, app, target, gate));
   };
   const backend = subject.kind === 'user' ? subject.routing?.backend : undefined;
   const upstream = backend === undefined ? app.upstream : forwarder.upstreamAt(backend, app.upstream);
@@ -118,6 +123,18 @@ async function forward(
   }
   const tunnel = upgrade && { tunnel: tunnelOf(gate, rooms, strategies, upgrade, judged, wire) };
   forwarder.forward({ req, res, wire, upstream, ...assertions(target, judged), ...tunnel, onFault });
+}
+
+/** Asked once more, a form would be sent anew without what it held: only what reads is offered again. */
+function faultOfApp(wire: Wire, problem: Fault, { title }: App, target: Target, gate: GatePorts): Reply {
+  const app = { title, host: hostAsWritten(target) };
+  if (problem.id !== 'ROUTING-REFUSED') {
+    return errorReply(wire, problem.id, [], undefined, { app, again: wire.method === 'GET' || wire.method === 'HEAD' });
+  }
+  const { domain } = gate.policy().lookup(target.host);
+  const portal = domain === undefined ? gate.policy().source.portal : domain.portal;
+  const primary = portal && { href: portal.url, text: 'Go to your apps' };
+  return errorReply(wire, problem.id, [], undefined, { app, primary });
 }
 
 /** Judged again by the house in force, and by what that says of the peer. */
@@ -151,11 +168,15 @@ function assertions(target: Target, { subject, told, consumed }: Judged): Assert
     identity: told.identity,
     clientAddress: known(target.client) ? formatIp(target.client) : undefined,
     scheme: isSecure(target.scheme) ? 'https' : 'http',
-    host: target.port === undefined ? target.host : `${target.host}:${target.port}`,
+    host: hostAsWritten(target),
     port: effectivePort(target),
     hostHeader: subject.kind === 'user' ? subject.routing?.hostHeader : undefined,
     authorization: told.authorization !== undefined ? { set: told.authorization } : consumed ? 'drop' : 'pass',
   };
+}
+
+function hostAsWritten({ host, port }: Target): string {
+  return port === undefined ? host : `${host}:${port}`;
 }
 
 /** Folded names that the proxy face strips, and the cookies that no app may see or set. */

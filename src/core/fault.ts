@@ -78,7 +78,7 @@ export const FAULTS = {
   'HOST-UNKNOWN': {
     status: 400,
     says: 'No app is configured for this host.',
-    fix: 'Add an app with this host under apps:, or its domain under domains:.',
+    fix: 'Check the address. Operators: add an app with this host under apps:, or its domain under domains:.',
   },
   'PORTAL-OVERRIDE': {
     status: 400,

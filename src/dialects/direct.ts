@@ -50,6 +50,8 @@ export type Asker = 'browser' | 'script' | 'program';
 
 /** The way to a sign-in. `always302`: as authentik's outpost answers, whatever the method was. */
 export interface WayIn {
+  /** As they wrote it. */
+  readonly host: string | undefined;
   readonly location: string | undefined;
   readonly asker: Asker;
   readonly always302: boolean;
@@ -61,7 +63,7 @@ export function writeDirect(decision: Exclude<Decision, { kind: 'allow' }>, wire
     case 'challenge':
       return challenged(decision, wire, way);
     case 'deny':
-      return denied(decision, wire);
+      return denied(decision, wire, way.host);
     case 'fault':
       return errorReply(wire, decision.fault.id, [], decision.fault.id === 'HOST-UNKNOWN' ? 403 : undefined);
     default:
@@ -69,9 +71,13 @@ export function writeDirect(decision: Exclude<Decision, { kind: 'allow' }>, wire
   }
 }
 
-function denied(d: Extract<Decision, { kind: 'deny' }>, wire: Wire): Reply {
+function denied(d: Extract<Decision, { kind: 'deny' }>, wire: Wire, host: string | undefined): Reply {
   const id = d.reason.kind === 'unknown-fact' ? 'FACT-UNKNOWN' : 'ACCESS-DENIED';
-  return errorReply(wire, id, [], undefined, d.subject.kind === 'user' && d.subject.via === 'session');
+  const { app } = d.ground;
+  return errorReply(wire, id, [], undefined, {
+    app: app && host !== undefined ? { title: app.title, host } : undefined,
+    user: d.subject.kind === 'user' ? { name: d.subject.user.name, canSwitch: d.subject.via === 'session' } : undefined,
+  });
 }
 
 function challenged(

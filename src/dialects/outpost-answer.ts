@@ -97,8 +97,8 @@ function noApp(f: Fault, r: Rendering, style: OutpostStyle): Reply {
 /** authentik's own words for a host that no app has; a person gets a page. */
 export function unknownHost(wire: Wire, id: FaultId, host: string, hosts: readonly string[], status: number): Reply {
   if (asksForPage(wire.headers)) {
-    const known = hosts.length === 0 ? '' : ` Known: ${hosts.join(', ')}`;
-    return errorReply(wire, id, [], status, false, `Received: ${host}${known}`);
+    const known = hosts.length === 0 ? [] : [['Known', hosts.join(', ')] as const];
+    return errorReply(wire, id, [], status, { seen: [['Received', host], ...known] });
   }
   const known = hosts.length === 0 ? {} : { known: hosts };
   const body = { message: 'no app for hostname', host, detail: FAULTS[id].fix, ...known };

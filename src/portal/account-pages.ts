@@ -123,7 +123,7 @@ ${
 <p class="note" id="caps-lock" role="status" hidden>Caps lock is on.</p>
 <p class="hint" id="password-hint">You signed in a while ago, so this makes sure that it is you.</p></div>
 `
-}<button class="primary" type="submit"><span>Make app password</span><span class="busy" aria-hidden="true">Making it…</span></button>
+}<button class="primary" type="submit"><span>Make app password</span><span class="busy" aria-hidden="true" hidden>Making it…</span></button>
 </form></section>`;
 }
 

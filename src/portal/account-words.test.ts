@@ -2,7 +2,7 @@ import { equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import { ago, ahead, device } from './account-words.ts';
 
-test('times in words are rounded down', () => {
+test('times gone by are rounded down, times to come up', () => {
   const now = 1_000_000_000_000;
   const cases = [
     [-5, 'just now'],
@@ -15,7 +15,14 @@ test('times in words are rounded down', () => {
   ] as const;
   for (const [seconds, words] of cases) equal(ago(now - seconds * 1000, now), words);
   equal(ahead(now + 59_000, now), 'in less than a minute');
-  equal(ahead(now + 90 * 86_400_000 - 1, now), 'in 89 days');
+  const ends = [
+    [61_000, 'in 2 minutes'],
+    [3_599_000, 'in 1 hour'],
+    [86_399_000, 'in 1 day'],
+    [365 * 86_400_000 - 1, 'in 365 days'],
+    [90 * 86_400_000, 'in 90 days'],
+  ] as const;
+  for (const [ms, words] of ends) equal(ahead(now + ms, now), words);
 });
 
 test('devices are told apart by the mark that no other browser has', () => {

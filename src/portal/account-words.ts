@@ -4,10 +4,12 @@ export function ago(ms: number, now: number): string {
   return seconds < 60 ? 'just now' : `${amount(seconds)} ago`;
 }
 
-/** How long still: "in 89 days". Rounded down, so that nobody counts on a day that is not there. */
+/** How long still: "in 90 days". Rounded up, so that "for 1 year" is a year at once and not a day less. */
 export function ahead(ms: number, now: number): string {
-  const seconds = Math.floor((ms - now) / 1000);
-  return seconds < 60 ? 'in less than a minute' : `in ${amount(seconds)}`;
+  const minutes = Math.ceil((ms - now) / 60_000);
+  const hours = Math.ceil(minutes / 60);
+  if (minutes <= 1) return 'in less than a minute';
+  return `in ${amount(60 * (minutes < 60 ? minutes : 60 * (hours < 24 ? hours : 24 * Math.ceil(hours / 24))))}`;
 }
 
 function amount(seconds: number): string {

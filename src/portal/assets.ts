@@ -18,6 +18,14 @@ const STYLESHEET = asset('css', 'text/css; charset=utf-8', STYLE);
 const SCRIPT_FILE = asset('js', 'text/javascript; charset=utf-8', SCRIPT);
 const BY_NAME: ReadonlyMap<string, Asset> = new Map([STYLESHEET, SCRIPT_FILE].map((a) => [a.name, a]));
 
+/** Style and script where they stand in a page itself, as sources of a Content-Security-Policy (CSP3 §2.3.1). */
+export const INLINE_STYLE = inlineSource(STYLE);
+export const INLINE_SCRIPT = inlineSource(SCRIPT);
+
+function inlineSource(text: string): string {
+  return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+}
+
 export const STYLE_NAME = STYLESHEET.name;
 export const SCRIPT_NAME = SCRIPT_FILE.name;
 

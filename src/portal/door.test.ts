@@ -1,4 +1,5 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { type Answer, app, Client, portalAt, rule, SIGNED_IN, STAFF, World } from '../../test/browser/world.ts';
 
@@ -238,8 +239,16 @@ test('sign-out at an app asks, then ends the whole session', async () => {
   const ask = await client.get(`${ALPHA}/.lintel/sign-out`);
   equal(ask.status, 200);
   match(ask.header('content-security-policy') ?? '', /form-action 'self' https:\/\/auth\.one\.test/);
-  const style = /href="(\/\.lintel\/assets\/[^"]+)"/.exec(ask.body)?.[1] ?? '';
-  equal((await client.get(ALPHA + style)).status, 200);
+  for (const tag of ['style', 'script']) {
+    const text = new RegExp(`<${tag}>(.*)</${tag}>`, 's').exec(ask.body)?.[1] ?? '';
+    const source = `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+    ok(ask.header('content-security-policy')?.includes(`${tag}-src ${source};`), tag);
+  }
+  deepEqual(
+    [...ask.body.matchAll(/(?:href|src)="([^"]*)"/g)].map((m) => m[1]).filter((to) => !to?.startsWith('data:')),
+    ['/', `${PORTAL}/help`],
+    'nothing is loaded from anywhere',
+  );
   const foreign = await client.post(`${ALPHA}/.lintel/sign-out`, {}, ['Origin', BETA]);
   equal(foreign.error, 'ORIGIN-REFUSED');
   const done = await client.post(`${ALPHA}/.lintel/sign-out`, {});

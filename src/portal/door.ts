@@ -2,10 +2,10 @@ import { cookieNames } from '../core/cookie-names.ts';
 import { ASKED_SIGN_OUT, OUTPOST_DOOR } from '../core/door-path.ts';
 import { FAULTS, type Fault, fault } from '../core/fault.ts';
 import { describePeer } from '../core/peer.ts';
+import type { PortalAddress } from '../core/policy/compile.ts';
 import type { Result } from '../core/result.ts';
 import { quote } from '../core/target.ts';
 import type { Reply } from '../core/wire.ts';
-import { assetReply } from './assets.ts';
 import type { DoorRequest, PortalDeps } from './deps.ts';
 import { doorPresence, isSecureOrigin, portalOf, signedOutUrl } from './door-presence.ts';
 import { faultSheet, type Link } from './fault-pages.ts';
@@ -49,13 +49,11 @@ const ROUTES: ReadonlyMap<string, { readonly GET: Handler; readonly POST?: Handl
   [`${OUTPOST_DOOR}sign_out`, { GET: leaveAll, POST: leaveAll }],
   [ASKED_SIGN_OUT, { GET: leaveAll }],
 ]);
-const ASSETS = '/.lintel/assets/';
 
 export function createDoor(deps: PortalDeps): Door {
   const seal = sealOf(deps.store, deps.secrets);
   return {
     async handle(r) {
-      if (r.path.startsWith(ASSETS)) return assetReply(r.path.slice(ASSETS.length)) ?? faultJson('NOT-FOUND');
       if (r.path === JWKS_PATH) return jwksReply(deps, r.wire, (f) => note(deps, r, f));
       const made = await seal();
       return made.ok ? route({ deps, seal: made.value, r }) : refuse(deps, r, made.error);
@@ -106,7 +104,7 @@ async function denied(k: Knock): Promise<Reply> {
   if (wantsJson(k.r.wire)) return faultJson('ACCESS-DENIED');
   const isSomebody = who.kind !== 'nobody';
   const way = isSomebody ? { href: SIGN_OUT, text: 'Switch account' } : { href: '/', text: `Open ${k.r.app.title}` };
-  return doorFault(fault('ACCESS-DENIED', ''), way);
+  return doorFault(k.deps, k.r, fault('ACCESS-DENIED', ''), way);
 }
 
 async function askSignOut(k: Knock): Promise<Reply> {
@@ -117,7 +115,7 @@ async function askSignOut(k: Knock): Promise<Reply> {
   if (session === undefined) return redirect(302, portal === undefined ? '/' : signedOutUrl(portal));
   const { title } = k.r.app;
   const sheet = signOutSheet({ place: title, user: session.user, action: k.r.path, rd: undefined, stay: '/' });
-  return show(200, sheet, [], portal === undefined ? [] : [portal.origin]);
+  return show(portal, 200, sheet, [], portal === undefined ? [] : [portal.origin]);
 }
 
 async function doSignOut(k: Knock): Promise<Reply> {
@@ -150,29 +148,45 @@ async function leaveAll({ deps, r }: Knock): Promise<Reply> {
         stay: '/',
         everywhere: true,
       });
-      return show(200, sheet, [], portal === undefined ? [] : [portal.origin]);
+      return show(portal, 200, sheet, [], portal === undefined ? [] : [portal.origin]);
     }
     default:
       return leaving satisfies never;
   }
 }
 
-function show(status: number, sheet: Sheet, more: Headers = [], formTargets: readonly string[] = []): Reply {
-  const place = { assets: ASSETS.slice(0, -1), help: undefined };
-  return page(status, layout(place, sheet), { hsts: false, formTargets }, more);
+/** Everything stands in the page itself: behind a check no other address of the door can be asked for. */
+function show(
+  portal: PortalAddress | undefined,
+  status: number,
+  sheet: Sheet,
+  more: Headers = [],
+  formTargets: readonly string[] = [],
+): Reply {
+  const place = { assets: undefined, help: portal && `${portal.url}help` };
+  return page(status, layout(place, sheet), { hsts: false, formTargets, inline: true }, more);
 }
 
 function refuse(deps: PortalDeps, r: DoorRequest, f: Fault, more: Headers = []): Reply {
   note(deps, r, f);
   if (wantsJson(r.wire)) return faultJson(f.id, more);
-  return doorFault(f, { href: '/', text: `Open ${r.app.title}` }, more);
+  return doorFault(deps, r, f, onward(deps, r, f), more);
+}
+
+/** The app, unless it is the app that cannot be opened. */
+function onward(deps: PortalDeps, r: DoorRequest, f: Fault): Link | undefined {
+  if (f.id !== 'ROUTING-REFUSED') return { href: '/', text: `Open ${r.app.title}` };
+  const portal = portalOf(deps.policy(), r);
+  return portal && { href: portal.url, text: 'Go to your apps' };
 }
 
 function note(deps: PortalDeps, r: DoorRequest, f: Fault): void {
   deps.audit.record({ kind: 'fault', fault: f, where: `door ${r.path}`, peer: describePeer(r.wire.peer) });
 }
 
-/** The page of a fault on the host of an app, for the door and for what else answers there in Lintel's name. */
-export function doorFault(f: Fault, primary: Link | undefined, more: Headers = []): Reply {
-  return show(FAULTS[f.id].status, faultSheet(f.id, { primary, others: [] }), [...errorHeader(f.id), ...more]);
+function doorFault(deps: PortalDeps, r: DoorRequest, f: Fault, primary: Link | undefined, more: Headers = []): Reply {
+  return show(portalOf(deps.policy(), r), FAULTS[f.id].status, faultSheet(f.id, { primary, others: [] }), [
+    ...errorHeader(f.id),
+    ...more,
+  ]);
 }

@@ -1,7 +1,7 @@
 import { escapeHtml } from '../core/text/html.ts';
 
 declare const brand: unique symbol;
-/** Text that is safe to stand in a page. Only `html` and `join` make it. */
+/** Text that is safe to stand in a page. Only the functions of this file make it. */
 export interface Html {
   readonly text: string;
   readonly [brand]: 'Html';
@@ -18,9 +18,18 @@ function write(piece: Piece): string {
 export function html(strings: TemplateStringsArray, ...pieces: readonly Piece[]): Html {
   let text = strings[0] ?? '';
   for (const [i, piece] of pieces.entries()) text += write(piece) + (strings[i + 1] ?? '');
-  return { text } as Html;
+  return safe(text);
+}
+
+/** Text of this program itself, never of a request, that stands in a page as it is: style and script. */
+export function verbatim(text: string): Html {
+  return safe(text);
 }
 
 export function join(pieces: readonly Piece[]): Html {
-  return { text: pieces.map(write).join('') } as Html;
+  return safe(pieces.map(write).join(''));
+}
+
+function safe(text: string): Html {
+  return { text } as Html;
 }

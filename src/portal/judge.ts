@@ -37,19 +37,22 @@ export interface OpenApp {
   readonly title: string;
   readonly href: string;
   readonly host: string;
+  /** The app is every host below a domain: `href` is where its sign-ins end, and no front page of anything. */
+  readonly isDomain: boolean;
 }
 
 /** The apps whose front page somebody may open. Apps without one certain address (wildcards) have no link. */
 export function openApps(policy: Policy, user: User, subject: Subject, client: Ip | Unknown): OpenApp[] {
   const out: OpenApp[] = [];
   for (const { app } of policy.apps) {
+    const isDomain = app.domain !== undefined;
     for (const { scheme, host: pattern, port } of app.urls) {
       const host = certainHost(pattern, user);
       if (host === undefined) continue;
       const authority = port === (scheme === 'https' ? 443 : 80) ? host : `${host}:${port}`;
       const target = canonicalTarget({ scheme, authority, uri: '/', method: 'GET', client });
       if (!target.ok || judge(policy, target.value, subject).kind !== 'allow') continue;
-      out.push({ name: app.name, title: app.title, href: `${scheme}://${authority}/`, host: authority });
+      out.push({ name: app.name, title: app.title, href: `${scheme}://${authority}/`, host: authority, isDomain });
       break;
     }
   }

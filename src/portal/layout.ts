@@ -1,11 +1,13 @@
 import { SCRIPT_NAME, STYLE_NAME } from './assets.ts';
-import { type Html, html } from './html.ts';
+import { type Html, html, verbatim } from './html.ts';
+import { SCRIPT } from './script.ts';
+import { STYLE } from './style.ts';
 
 /** What the frame around a page needs to know. */
 export interface Place {
-  /** Path under which style and script are served, without a trailing slash. */
-  readonly assets: string;
-  /** Path of the portal's help page; undefined where there is none at hand. */
+  /** Path under which style and script are served, without a trailing slash; undefined: they stand in the page itself. */
+  readonly assets: string | undefined;
+  /** Address of the portal's help page; undefined where there is none at hand. */
   readonly help: string | undefined;
 }
 
@@ -20,7 +22,7 @@ export interface Sheet {
 }
 
 /** Two posts and the beam above them. Its title is the page's heading, so it is hidden from screen readers. */
-const MARK = html`<svg class="mark" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" aria-hidden="true" focusable="false"><path d="M1.5 3.5h13M4 3.5v10M12 3.5v10"/></svg>`;
+const MARK = html`<svg class="mark" width="40" height="40" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" aria-hidden="true" focusable="false"><path d="M1.5 3.5h13M4 3.5v10M12 3.5v10"/></svg>`;
 
 const ICON = `data:image/svg+xml,${encodeURIComponent(
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="none" stroke="#2a938b" stroke-width="2" stroke-linecap="round"><path d="M1.5 3.5h13M4 3.5v10M12 3.5v10"/></svg>',
@@ -37,8 +39,7 @@ export function layout(place: Place, sheet: Sheet): Html {
 <meta name="robots" content="noindex">
 <title>${sheet.title}</title>
 <link rel="icon" href="${ICON}">
-<link rel="stylesheet" href="${assets}/${STYLE_NAME}">
-<script src="${assets}/${SCRIPT_NAME}"></script>
+${assets === undefined ? INLINE : linked(assets)}
 </head>
 <body>
 <div class="${sheet.wide === true ? 'place wide' : 'place'}">
@@ -51,6 +52,14 @@ ${sheet.card}
 </body>
 </html>
 `;
+}
+
+const INLINE = html`<style>${verbatim(STYLE)}</style>
+<script>${verbatim(SCRIPT)}</script>`;
+
+function linked(assets: string): Html {
+  return html`<link rel="stylesheet" href="${assets}/${STYLE_NAME}">
+<script src="${assets}/${SCRIPT_NAME}"></script>`;
 }
 
 /** The square with a letter that stands for an app. */

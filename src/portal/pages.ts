@@ -33,7 +33,7 @@ ${
   f.rememberFor !== undefined &&
   html`<label class="check"><input type="checkbox" name="remember" value="1"${flag('checked', f.remember)}> Keep me signed in for ${f.rememberFor}</label>
 `
-}<button class="primary" type="submit"><span>Sign in</span><span class="busy" aria-hidden="true">Signing in…</span></button>
+}<button class="primary" type="submit"><span>Sign in</span><span class="busy" aria-hidden="true" hidden>Signing in…</span></button>
 </form>`;
 }
 
@@ -111,7 +111,7 @@ ${
   f.rd !== undefined &&
   html`<input type="hidden" name="rd" value="${f.rd}">
 `
-}<button class="primary" type="submit"><span>Sign out</span><span class="busy" aria-hidden="true">Signing out…</span></button>
+}<button class="primary" type="submit"><span>Sign out</span><span class="busy" aria-hidden="true" hidden>Signing out…</span></button>
 </form>
 <p class="also"><a href="${f.stay}">Stay signed in</a></p>`,
   };

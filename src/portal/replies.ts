@@ -1,5 +1,6 @@
 import { FAULTS, type FaultId, faultStatus } from '../core/fault.ts';
 import type { Reply } from '../core/wire.ts';
+import { INLINE_SCRIPT, INLINE_STYLE } from './assets.ts';
 import type { Html } from './html.ts';
 
 export type Headers = readonly string[];
@@ -10,17 +11,19 @@ export interface PageFrame {
   readonly hsts: boolean;
   /** Origins besides the page's own that a form may end up at: CSP follows the redirects after a form post. */
   readonly formTargets: readonly string[];
+  /** Style and script stand in the page itself, and nothing else is loaded. */
+  readonly inline?: boolean;
 }
 
 const HSTS: Headers = ['Strict-Transport-Security', 'max-age=31536000'];
 const NO_STORE: Headers = ['Cache-Control', 'no-store'];
 const NOSNIFF: Headers = ['X-Content-Type-Options', 'nosniff'];
 
-function contentPolicy(formTargets: readonly string[]): string {
+function contentPolicy({ formTargets, inline = false }: PageFrame): string {
   return [
     "default-src 'none'",
-    "style-src 'self'",
-    "script-src 'self'",
+    `style-src ${inline ? INLINE_STYLE : "'self'"}`,
+    `script-src ${inline ? INLINE_SCRIPT : "'self'"}`,
     "img-src 'self' data:",
     `form-action ${["'self'", ...new Set(formTargets)].join(' ')}`,
     "frame-ancestors 'none'",
@@ -38,7 +41,7 @@ export function page(status: number, body: Html, frame: PageFrame, more: Headers
     ...NO_STORE,
     ...NOSNIFF,
     'Content-Security-Policy',
-    contentPolicy(frame.formTargets),
+    contentPolicy(frame),
     'X-Frame-Options',
     'DENY',
     'Referrer-Policy',

@@ -58,6 +58,7 @@ export const SCRIPT = `'use strict';
   function busy(form) {
     var button = form.querySelector('.primary');
     if (!button) return;
+    button.querySelectorAll('.busy').forEach(function (words) { words.hidden = false; });
     form.addEventListener('submit', function (event) {
       if (button.getAttribute('aria-busy') === 'true') event.preventDefault();
       button.setAttribute('aria-busy', 'true');

@@ -40,7 +40,7 @@ export async function arrival(v: Visit): Promise<Reply> {
 }
 
 function launcher(v: Visit, who: SignedIn): Reply {
-  const apps = openApps(v.deps.policy(), who.user, subjectOf(who), v.r.client);
+  const apps = openApps(v.deps.policy(), who.user, subjectOf(who), v.r.client).filter((app) => !app.isDomain);
   return show(
     v,
     200,

@@ -27,7 +27,7 @@ export const STYLE = `
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body {
   margin: 0; min-height: 100vh; min-height: 100dvh; padding: 32px 16px 24px;
-  display: grid; grid-template-rows: 2fr auto 3fr; justify-items: center;
+  display: grid; grid-template: 2fr auto 3fr / minmax(0, 1fr); justify-items: center;
   background: var(--paper); color: var(--ink);
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
 }

@@ -42,7 +42,13 @@ export function wish(policy: Policy, parseUrl: ParseUrl, site: PortalSite, a: As
   const { scheme } = to.target;
   if (scheme !== 'https' && scheme !== 'http') return { kind: 'refused', asked: a };
   const state = a.state !== undefined && STATE.test(a.state) ? a.state : undefined;
-  return { kind: 'app', asked: a, to, name: placeOf(policy, to.target)?.app.app.title ?? to.target.host, state };
+  return { kind: 'app', asked: a, to, name: nameOf(policy, to), state };
+}
+
+/** An app that is a whole domain has one title for many places: there the host tells where somebody is going. */
+function nameOf(policy: Policy, to: ReturnTo): string {
+  const app = placeOf(policy, to.target)?.app.app;
+  return app === undefined || app.domain !== undefined ? to.origin.replace(/^[a-z]+:\/\//, '') : app.title;
 }
 
 /** A portal may lie in a domain that a rule names; sending people from portal to portal would be a loop. */

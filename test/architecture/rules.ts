@@ -41,7 +41,7 @@ export const MINTS: ReadonlyMap<string, number> = new Map([
   ['core/session.ts', 2],
   ['core/peer.ts', 1],
   ['core/text/return-to.ts', 1],
-  ['portal/html.ts', 2],
+  ['portal/html.ts', 1],
 ]);
 
 const MEANINGLESS = /(^|\/)(utils?|helpers?|common|shared|lib|misc|types)\//;

@@ -41,7 +41,7 @@ ${table('The rest of the request', rest)}
 `;
 }
 
-const MARK = html`<svg class="mark" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" aria-hidden="true" focusable="false"><path d="M1.5 3.5h13M4 3.5v10M12 3.5v10"/></svg>`;
+const MARK = html`<svg class="mark" width="40" height="40" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" aria-hidden="true" focusable="false"><path d="M1.5 3.5h13M4 3.5v10M12 3.5v10"/></svg>`;
 
 function heading({ user, name }: Arrived): Html {
   return user === '' ? html`<h1>Hello, whoever you are</h1>` : html`<h1>Hello, <em>${name || user}</em></h1>`;
