@@ -118,7 +118,7 @@ test('print for machines: values and origins by JSON Pointer', async () => {
 });
 
 const HASH = '$argon2id$v=19$m=65536,t=3,p=4$4Pr94A1ENiunAuM8bxBaNQ$DSp4cN4KuI7CUcmEaMJdTj17LYXj9kG/yUdlDjaG1XU';
-file('users.yml', `users:\n  alice:\n    displayname: Alice\n    password: ${HASH}\n`);
+file('users.yml', `users:\n  alice:\n    displayname: Alice\n    groups: [staff]\n    password: ${HASH}\n`);
 const USED = file('used.yml', 'users: file:./users.yml\n');
 
 test('check: good', async () => {
@@ -134,6 +134,10 @@ test('check: sound, but nobody could sign in', async () => {
     out,
     /^lintel\.yml:11:9 warning\n {2}app wiki, rule 2 asks people to sign in, but nobody has an account\.\n/,
   );
+  assert.match(out, /^Nobody can sign in: 1 app, 2 rules, 1 warning\.\n/m);
+  const doorless = file('doorless.yml', 'apps: {wiki: {url: https://wiki.x.org, access: [{allow: signed_in}]}}\n');
+  const second = await run(['check', '--config', doorless, '--config', USED]);
+  assert.match(second.out, /^Nobody can sign in with a browser: 1 app, 1 rule, \d warnings\.\n/m);
 });
 
 test('check: the user file counts, because a start ends on its errors', async () => {

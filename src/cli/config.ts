@@ -5,7 +5,7 @@ import { SCHEMA_TEXT } from '../config/schema-json.ts';
 import type { Settings } from '../config/settings.ts';
 import { oneOf, suggest } from '../config/suggest.ts';
 import type { Command, Io } from './command.ts';
-import { lacking, userFileProblems } from './readiness.ts';
+import { keptOut, lacking, userFileProblems } from './readiness.ts';
 import { type Ink, inkFor, printable } from './terminal.ts';
 
 const HELP = `lintel config check|print --config FILE … [--json]
@@ -116,7 +116,9 @@ function plural(n: number, word: string): string {
 function verdict(files: readonly string[], settings: Settings, warnings: number, ink: Ink): string {
   const rules = settings.rules.length + settings.apps.reduce((sum, a) => sum + a.rules.length, 0);
   const what = `${plural(settings.apps.length, 'app')}, ${plural(rules, 'rule')}`;
-  const good = `${ink.good('Good')}: ${what}${warnings > 0 ? `, ${plural(warnings, 'warning')}` : ''}.`;
+  const out = keptOut(settings);
+  const word = out === undefined ? ink.good('Good') : ink.care(out);
+  const good = `${word}: ${what}${warnings > 0 ? `, ${plural(warnings, 'warning')}` : ''}.`;
   const next = `lintel serve ${files.map((f) => `--config ${f}`).join(' ')}`;
   return `${good}\nRun it with ${ink.accent(printable(next))}\n`;
 }

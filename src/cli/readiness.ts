@@ -2,8 +2,8 @@ import type { Problem } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Place, Rule } from '../core/policy/rule.ts';
 import { checkHash } from '../passwords/format.ts';
-import type { Account } from '../sources/file/account.ts';
-import { judgeUserFile, openFileSource, readBytes } from '../sources/file/file-source.ts';
+import { groupsOf, judgeUserFile, openFileSource, readBytes } from '../sources/file/file-source.ts';
+import { misnamed } from './misnamed.ts';
 
 /**
  * What a configuration without a mistake in it still lacks to be of use: accounts, a portal, a proxy that may ask.
@@ -13,6 +13,17 @@ export function lacking(settings: Settings, file: string): readonly Problem[] {
   const nowhere = { file, line: 1, column: 1 };
   const asks = signInRule(settings, nowhere);
   return [...(asks === undefined ? [] : signInProblems(settings, asks)), ...proxyProblems(settings, nowhere)];
+}
+
+/** Who cannot sign in though some rule asks them to, in words for a summary; undefined: nobody is kept out so. */
+export function keptOut(settings: Settings): string | undefined {
+  if (signInRule(settings, { file: '', line: 1, column: 1 }) === undefined) return undefined;
+  if (settings.users === undefined) return 'Nobody can sign in';
+  return lacksPortal(settings) ? 'Nobody can sign in with a browser' : undefined;
+}
+
+function lacksPortal(settings: Settings): boolean {
+  return settings.portal === undefined && settings.domains.length === 0;
 }
 
 type Asking = Pick<Rule, 'label' | 'place'>;
@@ -31,7 +42,7 @@ function signInProblems(settings: Settings, { label, place }: Asking): Problem[]
     const message = `${label} asks people to sign in, but nobody has an account.`;
     found.push(warning(place, message, 'Add users: file:./users.yml, and make accounts with lintel users add.'));
   }
-  if (settings.portal === undefined && settings.domains.length === 0) {
+  if (lacksPortal(settings)) {
     const message = `${label} asks people to sign in, but there is no portal: only programs that send HTTP Basic get in.`;
     found.push(warning(place, message, 'Add portal: https://auth.example.com.'));
   }
@@ -64,33 +75,9 @@ export async function userFileProblems(settings: Settings): Promise<readonly Pro
   if (opened.ok) opened.value.close();
   else tell(opened.error);
   const bytes = opened.ok ? await readBytes(path) : undefined;
-  const directory =
-    bytes?.ok === true ? (await judgeUserFile(bytes.value, { search, checkHash })).directory : undefined;
-  return directory === undefined ? found : [...found, ...missed(settings, directory.accounts.values())];
-}
-
-/**
- * Rules that shut somebody out whom nobody is, for a spelling: whoever was meant is let in. A name that lets somebody in
- * and is nobody's does no harm.
- */
-function missed(settings: Settings, accounts: Iterable<Account>): Problem[] {
-  const known = new Set<string>();
-  for (const { user } of accounts) {
-    known.add(`user ${user.name}`);
-    for (const group of user.memberships) known.add(`group ${group}`);
-  }
-  const rules = [...settings.rules, ...settings.apps.flatMap((a) => a.rules)];
-  return rules.flatMap((rule) => {
-    const shut = rule.subjects
-      .flat()
-      .map((s) => (s.kind === 'not' ? s.of : rule.outcome.kind === 'deny' ? s : undefined));
-    return shut.flatMap((s) => {
-      if (s === undefined || s.kind === 'client' || known.has(`${s.kind} ${s.name}`)) return [];
-      const who =
-        s.kind === 'user' ? `the user ${s.name}, whom no account is` : `the group ${s.name}, in which nobody is`;
-      return [warning(rule.place, `${rule.label} shuts out ${who}.`, 'Check the spelling; letter case counts.')];
-    });
-  });
+  const judged = bytes?.ok === true ? await judgeUserFile(bytes.value, { search, checkHash }) : undefined;
+  if (judged?.directory === undefined) return found;
+  return [...found, ...misnamed(settings, { users: judged.names, groups: groupsOf(judged) })];
 }
 
 function warning({ file, line, column }: Place, message: string, hint: string): Problem {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -174,4 +174,21 @@ test('a server that does not run, a file that is not there, a file that is broke
   const broken = await none.run('list');
   assert.equal(broken.code, 1);
   assert.match(broken.err, /lintel\.db is not a SQLite database/);
+});
+
+test('revoke of somebody who has no account says whom it may have meant; a session without account is revoked', async (t) => {
+  const at = desk(t, 'sqlite:./lintel.db');
+  const store = new SqliteStore(join(at.dir, 'lintel.db'), randomKey, systemClock);
+  t.after(() => store.close());
+  fill(store);
+  const hash = '$argon2id$v=19$m=256,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
+  const users = { users: { alice: { password: hash, displayname: 'Alice' } } };
+  writeFileSync(join(at.dir, 'users.yml'), JSON.stringify(users));
+  const settings = JSON.parse(readFileSync(at.config, 'utf8'));
+  writeFileSync(at.config, JSON.stringify({ ...settings, users: 'file:./users.yml' }));
+  const slip = await at.run('revoke', '--user', 'alcie');
+  assert.deepEqual([slip.code, slip.out], [1, 'No session matched; nothing changed.\n']);
+  assert.match(slip.err, /^lintel sessions: there is no account "alcie" in .*users\.yml\. Did you mean "alice"\?\n$/);
+  assert.equal((await at.run('revoke', '--user', 'bob')).code, 0);
+  assert.equal((await at.run('revoke', '--user', 'alice')).err, '');
 });

@@ -12,6 +12,7 @@ import { systemClock } from '../ops/clock.ts';
 import type { Command, Io } from './command.ts';
 import { type StoreReach, withStore } from './reach-store.ts';
 import { columns, inkFor, minute, printable, stamp } from './terminal.ts';
+import { noAccount } from './tokens/wanted.ts';
 
 const HELP = `lintel sessions list   --config FILE … [--user NAME] [--json]
 lintel sessions revoke --config FILE … (--user NAME | --id ID | --app NAME | --all) [--json]
@@ -117,10 +118,17 @@ async function revoke(store: StoreReach, settings: Settings, options: Options, i
   if (options.app !== undefined) return revokeApp(store, settings, options.app, options.json === true, io);
   const filter = filterOf(options);
   const revoked = await store.revoke(filter);
+  if (revoked === 0 && options.user !== undefined) await tellUnknown(options.user, settings, io);
   if (options.json === true) io.out(`${JSON.stringify({ revoked })}\n`);
   else if (revoked === 0) io.out('No session matched; nothing changed.\n');
   else io.out(`${count(revoked, 'session', 'sessions')} revoked. ${EFFECT}\n`);
   return revoked === 0 ? 1 : 0;
+}
+
+/** A session may outlive its account, so this is told only where none was found. */
+async function tellUnknown(user: string, settings: Settings, io: Io): Promise<void> {
+  const unknown = settings.users === undefined ? undefined : await noAccount(user, settings);
+  if (unknown !== undefined) io.err(`lintel sessions: ${unknown.said}\n`);
 }
 
 function filterOf({ user, id }: Options): SessionFilter {

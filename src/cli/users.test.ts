@@ -216,3 +216,22 @@ test('hash reads standard input and prints the hash alone', async () => {
   assert.equal((await lintel(['hash', '--verify', seen.out.trim()], 'secret')).code, 0);
   assert.equal((await lintel(['hash', '--verify', seen.out.trim()], 'Secret')).code, 1);
 });
+
+test('a new group that is spelt nearly as another is taken, with a note on standard error', async () => {
+  const file = await bobs();
+  const said = (err: string) => err.replaceAll(/^Changing .*\n/gm, '');
+  const add = async (name: string, group: string) => {
+    const { code, err } = await lintel(['add', name, '--file', file, '--group', group, '--json']);
+    return { code, err: said(err) };
+  };
+  assert.equal((await add('ann', 'staff')).err, '');
+  assert.equal((await add('cem', 'staff')).err, '');
+  assert.equal((await add('dana', 'guests')).err, '');
+  const slip = await add('eva', 'stff');
+  assert.deepEqual([slip.code, slip.err], [0, 'lintel users: "stff" is a new group; did you mean "staff"?\n']);
+  assert.match(
+    (await lintel(['set', 'ann', '--file', file, '--group', 'guest'])).err,
+    /new group; did you mean "guests"/,
+  );
+  assert.equal(said((await lintel(['set', 'ann', '--file', file, '--email', 'a@x.org'])).err), '');
+});

@@ -50,7 +50,7 @@ function readApp(
       'Write access: [{deny: everyone}] for nobody.',
     );
   }
-  if (raw.access === undefined && raw.bindings === undefined) {
+  if (raw.access === undefined && raw.bindings === undefined && !scope.isBroken([...path, 'access'])) {
     scope.warn(
       path,
       `app ${name} has no access rules.`,

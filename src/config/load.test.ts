@@ -189,6 +189,22 @@ const CASES: readonly [name: string, text: string, ...expected: RegExp[]][] = [
     /no access rules/,
     /^1:17 error .* is not an http or https address/,
   ],
+  [
+    'a slip for access',
+    'apps: {a: {url: https://a.x.org, acces: [{allow: signed_in}]}}',
+    /^1:34 error The key acces is unknown in app a\. \| Did you mean access\?$/,
+  ],
+  [
+    'access as a map',
+    'apps: {a: {url: https://a.x.org, access: {allow: signed_in}}}',
+    /^1:42 error app a, access is a list of rules, not a map\. \| Write access: \[\{allow: signed_in\}\]\.$/,
+  ],
+  [
+    'a port alone',
+    'listen: 9391',
+    /^1:9 error listen is an address or a list of addresses, not 9391\. \| Write listen: 127\.0\.0\.1:9391, or listen: ":9391" for/,
+  ],
+  ['tabs', 'apps:\n\ta: {}', /^2:1 error This is not valid YAML: .* \| Indent with spaces: YAML takes no tab there\.$/],
   ['no rules', 'apps: {a: {url: https://a.x.org}}', /^1:11 warning app a has no access rules\./],
   [
     'upstream address',

@@ -8,6 +8,7 @@ import type { Raw } from './schema.ts';
 import { pathKey, Scope } from './scope.ts';
 import type { Settings } from './settings.ts';
 import { type Mismatch, mismatches } from './shape.ts';
+import { suggest } from './suggest.ts';
 import { DEFAULT, merge, type Node, nearest, type Path, toPlain, withNode } from './tree.ts';
 
 export type { Problem } from './problem.ts';
@@ -66,6 +67,7 @@ function pruned(tree: Node, cwd: string): Pruned {
   const scope = new Scope(tree, cwd, broken);
   let found = mismatches(toPlain(tree), SCHEMA);
   for (const m of found) {
+    if (isAccess(m)) broken.add(pathKey(['apps', String(m.path[1]), 'access']));
     const place = m.at === 'key' ? scope.keyPlace(m.path) : scope.place(m.path);
     scope.add('error', place, m.message, m.hint);
   }
@@ -83,6 +85,12 @@ function cut(tree: Node, m: Mismatch, broken: Set<string>): Node {
   if (rule === undefined) return withNode(tree, m.path, undefined, DEFAULT);
   broken.add(pathKey(rule));
   return withNode(tree, rule, { kind: 'map', entries: new Map(), origin }, origin);
+}
+
+/** Is this about the access of an app, or a slip of the pen for it? Then the app is not told to have none. */
+function isAccess({ path }: Mismatch): boolean {
+  const key = path[0] === 'apps' && path.length === 3 ? path[2] : undefined;
+  return typeof key === 'string' && suggest(key, ['access', 'bindings']) !== undefined;
 }
 
 function ruleOf(path: Path): Path | undefined {

@@ -83,6 +83,8 @@ export function readEntitlements(raw: RawApp, path: Path, scope: Scope): Entitle
     if (subjects !== undefined)
       out.push({
         name,
+        people: subjects,
+        place: scope.place(at),
         holds: (user) =>
           subjects.some((s) => (s.kind === 'user' ? s.name === user.name : user.memberships.includes(s.name))),
       });

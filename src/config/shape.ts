@@ -110,7 +110,19 @@ function unknownKey(key: string, value: unknown, properties: Readonly<Record<str
 
 function wrongKind(value: unknown, schema: Schema, path: Path): Mismatch {
   const noun = schema.title ?? oneOf([...new Set(allKinds(schema).map((k) => NOUNS[k]))]);
-  return { path, at: 'value', message: `${name(path)} is ${noun}, not ${show(value)}.` };
+  const hint = remedy(value, schema, path);
+  const message = `${name(path)} is ${noun}, not ${show(value)}.`;
+  return { path, at: 'value', message, ...(hint === undefined ? {} : { hint }) };
+}
+
+/** What people write in place of an address or a list, as it has to be written. */
+function remedy(value: unknown, schema: Schema, path: Path): string | undefined {
+  const key = path.at(-1);
+  if (typeof value === 'number' && /^an address/.test(schema.title ?? ''))
+    return `Write ${key}: 127.0.0.1:${value}, or ${key}: ":${value}" for every address of this machine.`;
+  if (key === 'access' && path[0] === 'apps') return 'Write access: [{allow: signed_in}].';
+  if (schema.title === 'a list of rules') return `Write ${key}: [{hosts: [app.example.com], allow: signed_in}].`;
+  return undefined;
 }
 
 /** The kinds of value that the schema takes at its top, in any of its forms. */

@@ -36,11 +36,17 @@ export function parseYaml(text: string, file: string, expand: Expand): Parsed {
   const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false });
   const reader = new Reader(doc, file, lines, expand);
   for (const e of [...doc.errors, ...doc.warnings])
-    reader.report(e.pos[0], `This is not valid YAML: ${sentence(e.message)}`);
+    reader.report(
+      e.pos[0],
+      `This is not valid YAML: ${sentence(e.message)}`,
+      e.code === 'TAB_AS_INDENT' ? NO_TABS : undefined,
+    );
   if (doc.errors.length > 0 || doc.contents === null) return { tree: undefined, problems: reader.problems };
   const tree = reader.node(doc.contents, 0);
   return { tree, problems: reader.problems };
 }
+
+const NO_TABS = 'Indent with spaces: YAML takes no tab there.';
 
 function sentence(message: string): string {
   const first = message.split('\n')[0] ?? '';

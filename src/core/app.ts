@@ -1,5 +1,5 @@
 import type { RouteBySignIn } from './expression.ts';
-import type { HostPattern, Rule } from './policy/rule.ts';
+import type { HostPattern, Place, Rule, SubjectPattern } from './policy/rule.ts';
 import type { Profile } from './profile/profile.ts';
 import type { User } from './subject.ts';
 
@@ -56,6 +56,9 @@ export interface AppDomain {
 /** A right inside the app, told in a header. */
 export interface Entitlement {
   readonly name: string;
+  /** Who has it, for warnings about names that nobody has; `place` is where that is said. */
+  readonly people?: readonly SubjectPattern[];
+  readonly place?: Place;
   holds(user: User): boolean;
 }
 

@@ -1,4 +1,5 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -52,7 +53,10 @@ function createPrivately(path: string): void {
     closeSync(openSync(path, 'wx', 0o600));
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return;
-    throw new SqliteStoreError(`The session database ${path} cannot be created: ${messageOf(error)}`, { cause: error });
+    throw new SqliteStoreError(
+      `The session database ${path} cannot be created: let the account that runs Lintel (${account()}) write the directory ${directory} (${messageOf(error)})`,
+      { cause: error },
+    );
   }
 }
 
@@ -135,7 +139,11 @@ async function tryAgain<T>(path: string, write: () => T): Promise<T> {
 /** The error in words that say what is wrong with which file and what to do. */
 export function explained(path: string, error: unknown): SqliteStoreError {
   if (error instanceof SqliteStoreError) return error;
-  const why = REASONS.get(primaryCode(error)) ?? messageOf(error);
+  const known = REASONS.get(primaryCode(error));
+  const why =
+    known === undefined
+      ? messageOf(error)
+      : known.replace('DIRECTORY', () => dirname(path)).replace('ACCOUNT', account);
   return new SqliteStoreError(`The session database ${path} ${why} (${messageOf(error)})`, { cause: error });
 }
 
@@ -143,13 +151,25 @@ export function explained(path: string, error: unknown): SqliteStoreError {
 const REASONS: ReadonlyMap<number | undefined, string> = new Map([
   [5, 'is locked by another process: end whatever holds it open for writing'],
   [6, 'is locked by another process: end whatever holds it open for writing'],
-  [8, 'is read-only: let Lintel write the file and its directory'],
+  [8, 'is read-only: let the account that runs Lintel (ACCOUNT) write the file and its directory DIRECTORY'],
   [10, 'cannot be read or written: check the disk, its free space and file size limits'],
   [11, 'is damaged: restore it, or move it away and everybody signs in again'],
   [13, 'is full: free some space on its disk'],
-  [14, 'cannot be opened: let Lintel read and write the file and its directory'],
+  [
+    14,
+    'cannot be opened: let the account that runs Lintel (ACCOUNT) read and write the file and its directory DIRECTORY',
+  ],
   [26, 'is not a SQLite database: name another file in storage'],
 ]);
+
+/** The name of the account that this process runs as, or its number where it has none, as in many containers. */
+function account(): string {
+  try {
+    return `now ${userInfo().username}`;
+  } catch {
+    return `now uid ${process.getuid?.() ?? 'unknown'}`;
+  }
+}
 
 function isBusy(error: unknown): boolean {
   return primaryCode(error) === 5;

@@ -4,9 +4,10 @@ import type { Json } from '../../core/json.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import { nameProblem } from '../../sources/file/account.ts';
 import { type AttributeValue, editUserFile, newUserFile } from '../../sources/file/edit.ts';
-import { type Judged, readBytes } from '../../sources/file/file-source.ts';
+import { groupsOf, type Judged, readBytes } from '../../sources/file/file-source.ts';
 import { replaceFile } from '../../sources/file/replace-file.ts';
 import type { Io } from '../command.ts';
+import { nearest } from '../misnamed.ts';
 import { inkFor, patiently, printable } from '../terminal.ts';
 import { readAttributeOptions } from './attribute-option.ts';
 import { inventPassword, newHash, readPassword } from './new-password.ts';
@@ -25,6 +26,8 @@ interface Change {
   readonly own: ReadonlyMap<string, Json | undefined>;
   /** Made here, to be shown once. */
   readonly invented: string | undefined;
+  /** Lines about what is fine, and yet may be a slip of the pen. */
+  readonly doubts: string;
 }
 
 /** add, set, passwd, disable and enable: one account, one write. */
@@ -40,7 +43,8 @@ export async function changeAccount(
     io.err(changed.error.said);
     return changed.error.code;
   }
-  const { invented } = changed.value;
+  const { invented, doubts } = changed.value;
+  io.err(doubts);
   if (options.json === true) io.out(`${JSON.stringify({ name, file: file.path, password: invented })}\n`);
   else io.out(told(action, name, file, invented, io));
   return 0;
@@ -67,7 +71,8 @@ async function change(
   const worse = await newErrors(file, before.value?.judged, text.value, io);
   if (worse !== undefined) return err({ said: worse, code: 2 });
   const written = await replaceFile(file.path, text.value, before.value?.bytes);
-  return written.ok ? wanted : err({ said: `lintel users: ${written.error}\n`, code: 1 });
+  if (!written.ok) return err({ said: `lintel users: ${written.error}\n`, code: 1 });
+  return ok({ ...wanted.value, doubts: newGroups(options.group ?? [], knownGroups(before.value)) });
 }
 
 interface Present {
@@ -118,7 +123,12 @@ async function attributes(
   io: Io,
 ): Promise<Result<Change, string>> {
   if (action === 'disable' || action === 'enable') {
-    return ok({ attributes: new Map([['disabled', action === 'disable']]), own: new Map(), invented: undefined });
+    return ok({
+      attributes: new Map([['disabled', action === 'disable']]),
+      own: new Map(),
+      invented: undefined,
+      doubts: '',
+    });
   }
   const given = new Map<string, AttributeValue>();
   const displayName = options['display-name'] ?? (action === 'add' ? name : undefined);
@@ -141,11 +151,27 @@ async function attributes(
     attributes: given,
     own: own.value,
     invented: options['password-stdin'] === true ? undefined : password?.value,
+    doubts: '',
   });
 }
 
 async function passwordFor(options: AccountOptions, io: Io): Promise<Result<string, string>> {
   return options['password-stdin'] === true ? readPassword(io) : ok(inventPassword());
+}
+
+function knownGroups(before: Present | undefined): ReadonlySet<string> {
+  return before === undefined ? new Set() : groupsOf(before.judged);
+}
+
+/** Groups that nobody was in so far, and that are spelt nearly as one that somebody is in. */
+function newGroups(given: readonly string[], known: ReadonlySet<string>): string {
+  const lines = given.map((group) => {
+    const near = group === '' || known.has(group) ? undefined : nearest(group, known);
+    return near === undefined
+      ? ''
+      : `lintel users: "${printable(group)}" is a new group; did you mean "${printable(near)}"?\n`;
+  });
+  return lines.join('');
 }
 
 function oneOrMany(emails: readonly string[]): AttributeValue {

@@ -1,3 +1,4 @@
+import { suggest } from '../../config/suggest.ts';
 import { isNothing, type Mapping, type Node, type Pair, type UserFileProblem } from './node.ts';
 
 /** Takes each problem as it is met. */
@@ -85,7 +86,8 @@ export function checkKeys(of: string, map: Mapping, known: ReadonlySet<string>, 
     seen.add(key.text);
     if (known.has(key.text)) continue;
     const message = `${quoted(key.text)} of ${quoted(of)} is not an attribute that is known here; it is ignored.`;
-    const hint = 'Attributes of your own stand below "attributes:".';
+    const near = suggest(key.text, known);
+    const hint = near === undefined ? 'Attributes of your own stand below "attributes:".' : `Did you mean ${near}?`;
     report({ severity: 'warning', ...place(key), message, hint });
   }
 }

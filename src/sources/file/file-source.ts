@@ -1,5 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import type { UserSource } from '../../core/ports.ts';
 import { err, ok, type Result } from '../../core/result.ts';
@@ -87,6 +88,8 @@ export interface Judged {
   readonly problems: readonly UserFileProblem[];
   /** Of every entry, also those with errors. */
   readonly names: ReadonlySet<string>;
+  /** Groups with an entry of their own. */
+  readonly described: ReadonlySet<string>;
 }
 
 interface Reading extends Judged {
@@ -97,8 +100,16 @@ interface Reading extends Judged {
 async function readDirectory(options: FileSourceOptions, before: Directory): Promise<Reading> {
   const stamp = await stampOf(options.path);
   const bytes = await readBytes(options.path);
-  if (!bytes.ok) return { directory: undefined, problems: [bytes.error], names: new Set(), stamp };
+  if (!bytes.ok)
+    return { directory: undefined, problems: [bytes.error], names: new Set(), described: new Set(), stamp };
   return { ...(await judgeUserFile(bytes.value, options, before)), stamp };
+}
+
+/** Groups that somebody is in, ancestors included, and those with an entry of their own. */
+export function groupsOf({ directory, described }: Judged): ReadonlySet<string> {
+  const all = new Set(described);
+  for (const { memberships } of directory?.memberships.values() ?? []) for (const name of memberships) all.add(name);
+  return all;
 }
 
 /** Judges the bytes of a user file. Users that are the same in `before` keep their objects. */
@@ -114,7 +125,13 @@ export async function judgeUserFile(
   const content = { accounts: sink.accounts, groups: gatherGroups(sink.groups, report) };
   const directory = await buildDirectory(content, options.search, before, report);
   const isSound = !sink.problems.some((p) => p.severity === 'error');
-  return { directory: isSound ? directory : undefined, problems: shortened(sink.problems), names: sink.names };
+  const described = new Set(content.groups.keys());
+  return {
+    directory: isSound ? directory : undefined,
+    problems: shortened(sink.problems),
+    names: sink.names,
+    described,
+  };
 }
 
 class AccountSink implements Sink {
@@ -173,8 +190,17 @@ export async function readBytes(path: string): Promise<Result<Buffer, UserFilePr
     const message = isMissing ? `There is no user file ${path}.` : `The user file ${path} cannot be read (${code}).`;
     const hint = isMissing
       ? `Run "lintel users add NAME --file ${path}" to make it with its first account.`
-      : 'Give the account that runs Lintel the right to read it.';
+      : `Let the account that runs Lintel (${account()}) read it and enter the directory ${dirname(path)}.`;
     return err({ severity: 'error', line: 0, column: 0, message, hint });
+  }
+}
+
+/** The name of the account that this process runs as, or its number where it has none, as in many containers. */
+function account(): string {
+  try {
+    return `now ${userInfo().username}`;
+  } catch {
+    return `now uid ${process.getuid?.() ?? 'unknown'}`;
   }
 }
 

@@ -18,7 +18,12 @@ export async function readFullYaml(text: string, firstLine: number): Promise<Res
   };
   if (document.errors.length > 0) {
     const problems = document.errors.map(
-      (e): UserFileProblem => ({ severity: 'error', ...place(e.pos[0]), message: `${e.message.split('\n', 1)[0]}.` }),
+      (e): UserFileProblem => ({
+        severity: 'error',
+        ...place(e.pos[0]),
+        message: `${e.message.split('\n', 1)[0]}.`,
+        ...(e.code === 'TAB_AS_INDENT' ? { hint: 'Indent with spaces: YAML takes no tab there.' } : {}),
+      }),
     );
     return err({ kind: 'broken', problems });
   }
