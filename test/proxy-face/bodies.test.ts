@@ -167,14 +167,14 @@ test('a client that leaves ends the request at the app', async (t) => {
 
 test('a client that left while its request was judged costs the app nothing', async (t) => {
   const backend = await startBackend(t, answering(OK));
-  const face = await startFace(t, backend.port, { judgeMs: 60 });
+  const face = await startFace(t, backend.port, { judgeMs: 500 });
   for (const bytes of [get('/'), get('/') + get('/second'), request('POST', '/', 'Content-Length: 5')]) {
     const client = openClient(t, face.port);
     client.send(bytes);
-    await sleep(20);
+    await sleep(100);
     client.socket.resetAndDestroy();
   }
-  await sleep(120);
+  await sleep(800);
   assert.equal(backend.connections.length, 0);
   const client = openClient(t, face.port);
   client.send(get('/'));
