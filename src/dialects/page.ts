@@ -10,13 +10,14 @@ body{margin:0;min-height:100vh;padding:32px 16px 24px;display:grid;grid-template
 .place{grid-row:2;width:100%;max-width:26rem;overflow-wrap:anywhere}
 header{display:flex;flex-direction:column;align-items:center;gap:12px;margin-bottom:24px;text-align:center}
 svg{color:var(--accent)}h1{margin:0;font-size:1.375rem;line-height:1.3;font-weight:600;text-wrap:balance}h1 em{font-style:normal;color:var(--accent)}
-main{padding:24px;background:var(--card);border:1px solid var(--line);border-top:3px solid var(--accent);border-radius:10px}
+main{position:relative;overflow:hidden;padding:27px 24px 24px;background:var(--card);border:1px solid var(--line);border-radius:10px}
+main::before{content:"";position:absolute;inset:0 0 auto;height:3px;background:var(--accent)}
 p{margin:0 0 16px}p:last-child{margin:0}.id{color:var(--quiet);font-size:.875rem}a{color:var(--accent);text-underline-offset:3px}
 .going{padding-bottom:16px;border-bottom:1px solid var(--line);color:var(--quiet)}.going strong{display:block;color:var(--ink)}
 .primary{display:grid;place-items:center;min-height:44px;padding:8px 16px;border-radius:8px;background:var(--accent);color:var(--on);font-weight:600;text-decoration:none}
 a:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 code{font-family:ui-monospace,monospace}
-@media(max-width:30rem){body{padding:24px 0 16px;grid-template-rows:1fr auto 3fr}header{padding:0 16px}main{border-left:0;border-right:0;border-radius:0;padding:24px 16px}}`;
+@media(max-width:30rem){body{padding:24px 0 16px;grid-template-rows:1fr auto 3fr}header{padding:0 16px}main{border-left:0;border-right:0;border-radius:0;padding-left:16px;padding-right:16px}}`;
 
 const MARK =
   '<svg width="40" height="40" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" aria-hidden="true" focusable="false"><path d="M1.5 3.5h13M4 3.5v10M12 3.5v10"/></svg>';

@@ -101,6 +101,16 @@ describe('lintel demo', { timeout: 120_000 }, () => {
       ok(await page.getByRole('button', { name: 'Copy Remote-User' }).isVisible());
       deepEqual(await violations(page), []);
       await screenshot(page, `demo-whoami-${theme}`);
+      for (const width of [360, 1000]) {
+        await page.setViewportSize({ width, height: 700 });
+        equal(await page.evaluate('document.documentElement.scrollWidth'), width);
+        for (const line of await page.locator('pre').all()) {
+          const [whole, shown] = await line.evaluate((e) => [e.scrollWidth, e.clientWidth]);
+          ok(whole <= shown, `a command is cut: ${whole} > ${shown}`);
+        }
+        await screenshot(page, `demo-whoami-${width}-${theme}`);
+        deepEqual(await violations(page), [], `${width}`);
+      }
       deepEqual(complaints, []);
 
       await page.getByRole('link', { name: 'Sign out' }).click();

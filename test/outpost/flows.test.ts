@@ -74,6 +74,16 @@ describe("people walk through authentik's endpoints", () => {
     });
   }
 
+  test('an app that is a whole domain: the host is what somebody wants, and the launcher has no door to all of them', async () => {
+    const b = new Browser(at, 'traefik');
+    const form = await b.open('https://board.corp.example/x');
+    assert.match(form.reply.body, /to open <strong>board\.corp\.example<\/strong><\/span>/);
+    await b.open(form.url, 'alice');
+    const { body } = (await b.open(`${PORTAL}/`)).reply;
+    assert.match(body, /<strong>wiki<\/strong>/);
+    assert.doesNotMatch(body, /everything|login\.corp\.example/);
+  });
+
   test('sign_out ends every session of the person on every app, in every browser, and the portal ones', async () => {
     const laptop = new Browser(at, 'traefik');
     const phone = new Browser(at, 'nginx');

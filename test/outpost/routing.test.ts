@@ -77,6 +77,7 @@ describe('a backend for each person', () => {
       const { reply, trail } = await b.open(app, 'bob');
       assert.equal(reply.status, 500, trail.join('\n'));
       assert.equal(headerOf(reply, 'x-lintel-error'), 'ROUTING-REFUSED');
+      assert.match(reply.body, /<a class="primary" href="https:\/\/auth\.example\.com\/">Go to your apps<\/a>/);
     }
     assert.equal(taken(), 0);
     assert.match(at.output(), /ROUTING-REFUSED.*(?:nonesuch|127\.0\.0\.1)/);
