@@ -1,4 +1,4 @@
-import type { Decision } from '../core/decision.ts';
+import type { Decision, Ground } from '../core/decision.ts';
 import { describePeer } from '../core/peer.ts';
 import type { AuditEvent, AuditSink } from '../core/ports.ts';
 import { describeClient, known, type Target, targetUrl } from '../core/target.ts';
@@ -123,18 +123,24 @@ function targetFields(target: Target | undefined): Record<string, unknown> {
 function outcomeFields(decision: Decision): Record<string, unknown> {
   switch (decision.kind) {
     case 'allow':
-      return { rule: decision.ground.rule?.label ?? 'default' };
+      return { rule: grounds(decision.ground) };
     case 'challenge':
-      return { rule: decision.ground.rule?.label ?? 'default', how: decision.how.kind };
+      return { rule: grounds(decision.ground), how: decision.how.kind };
     case 'deny': {
       const header = decision.reason.kind === 'unknown-fact' ? { missing: decision.reason.header } : {};
-      return { rule: decision.ground.rule?.label ?? 'default', reason: decision.reason.kind, ...header };
+      return { rule: grounds(decision.ground), reason: decision.reason.kind, ...header };
     }
     case 'fault':
       return { error: decision.fault.id, detail: withoutQueries(decision.fault.detail) };
     default:
       return decision satisfies never;
   }
+}
+
+/** The rule that decided; else why none did: those of the app are for others, or there are none and the default holds. */
+function grounds({ rule, app }: Ground): string {
+  if (rule !== undefined) return rule.label;
+  return app === undefined || app.rules.length === 0 ? 'default' : `no rule of app ${app.name} matched`;
 }
 
 /** A detail quotes what was sent, as far as the question mark. */
