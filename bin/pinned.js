@@ -2,7 +2,7 @@
 // CommonJS, because Node 18 takes an extensionless file in a module package for an error.
 const { spawn } = require('node:child_process');
 const { existsSync, readFileSync } = require('node:fs');
-const { dirname, join } = require('node:path');
+const { dirname, join, relative } = require('node:path');
 const { isatty } = require('node:tty');
 
 const root = join(__dirname, '..');
@@ -25,6 +25,15 @@ const ENV = { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, '
 function entry() {
   const source = join(root, 'src', 'main.ts');
   return [...FLAGS, existsSync(source) && !process.env.LINTEL_DIST ? source : join(root, 'dist', 'main.js')];
+}
+
+/** How to type this program again: its path from within the checkout, else as npx or the PATH finds it. */
+function invokedAs() {
+  if (process.env.npm_command === 'exec') return 'npx lintel';
+  const near = relative(process.cwd(), process.argv[1]);
+  return existsSync(join(root, 'src', 'main.ts')) && /^[\w/.-]+$/.test(near) && !near.startsWith('..')
+    ? `./${near}`
+    : 'lintel';
 }
 
 function pinnedNode() {
@@ -70,4 +79,4 @@ function runPinned(args, env = {}) {
   });
 }
 
-module.exports = { ENV, FLAGS, entry, runPinned };
+module.exports = { ENV, FLAGS, entry, invokedAs, runPinned };

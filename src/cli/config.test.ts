@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -125,6 +126,22 @@ test('check: good', async () => {
   const { code, out } = await run(['check', '--config', GOOD, '--config', USED]);
   assert.equal(code, 0);
   assert.equal(out, 'Good: 1 app, 2 rules.\nRun it with lintel serve --config lintel.yml --config used.yml\n');
+});
+
+test('check: what to type next can be pasted', async () => {
+  const odd = file("o'dd name.yml", 'users: file:./users.yml\n');
+  const env = { INVOKED_LINTEL_AS: './bin/lintel' };
+  const { out } = await run(['check', '--config', GOOD, '--config', odd], env);
+  assert.ok(out.endsWith(`\nRun it with ./bin/lintel serve --config lintel.yml --config 'o'\\''dd name.yml'\n`), out);
+  const root = join(import.meta.dirname, '..', '..');
+  const inCheckout = { cwd: root, encoding: 'utf8', env: { PATH: process.env.PATH } } as const;
+  const seen = spawnSync('bin/lintel', ['config', 'check', '--config', GOOD, '--config', USED], inCheckout);
+  assert.match(seen.stdout, /^Run it with \.\/bin\/lintel serve --config /m);
+  const elsewhere = spawnSync(join(root, 'bin/lintel'), ['config', 'check', '--config', GOOD, '--config', USED], {
+    ...inCheckout,
+    cwd: directory,
+  });
+  assert.match(elsewhere.stdout, /^Run it with lintel serve --config /m);
 });
 
 test('check: sound, but nobody could sign in', async () => {

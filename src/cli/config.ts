@@ -6,7 +6,7 @@ import type { Settings } from '../config/settings.ts';
 import { oneOf, suggest } from '../config/suggest.ts';
 import type { Command, Io } from './command.ts';
 import { keptOut, lacking, userFileProblems } from './readiness.ts';
-import { type Ink, inkFor, printable } from './terminal.ts';
+import { type Ink, inkFor, printable, toType } from './terminal.ts';
 
 const HELP = `lintel config check|print --config FILE … [--json]
 lintel config schema
@@ -85,7 +85,7 @@ function check(files: readonly string[], loaded: Loaded, json: boolean, strict: 
   else {
     const ink = inkFor(io);
     io.out(problems.map((p) => `${problemText(p, ink)}\n\n`).join(''));
-    io.out(loaded.ok ? verdict(files, loaded.settings, problems.length, ink) : `${count(problems)}\n`);
+    io.out(loaded.ok ? verdict(files, loaded.settings, problems.length, io) : `${count(problems)}\n`);
   }
   if (!loaded.ok) return 2;
   return strict && problems.length > 0 ? 1 : 0;
@@ -113,14 +113,15 @@ function plural(n: number, word: string): string {
   return `${n} ${word}${n === 1 ? '' : 's'}`;
 }
 
-function verdict(files: readonly string[], settings: Settings, warnings: number, ink: Ink): string {
+function verdict(files: readonly string[], settings: Settings, warnings: number, io: Io): string {
+  const ink = inkFor(io);
   const rules = settings.rules.length + settings.apps.reduce((sum, a) => sum + a.rules.length, 0);
   const what = `${plural(settings.apps.length, 'app')}, ${plural(rules, 'rule')}`;
   const out = keptOut(settings);
   const word = out === undefined ? ink.good('Good') : ink.care(out);
   const good = `${word}: ${what}${warnings > 0 ? `, ${plural(warnings, 'warning')}` : ''}.`;
-  const next = `lintel serve ${files.map((f) => `--config ${f}`).join(' ')}`;
-  return `${good}\nRun it with ${ink.accent(printable(next))}\n`;
+  const next = toType(io, 'serve', 'config', files);
+  return `${good}\nRun it with ${ink.accent(next)}\n`;
 }
 
 function print(files: readonly string[], loaded: Loaded, json: boolean, io: Io): number {

@@ -102,7 +102,11 @@ for (const kind of ['memory', 'sqlite'] as const) {
     assert.match(head!, /^ {2}ID +USER +LEVEL +SINCE +LAST SEEN +EXPIRES +OPEN FOR$/);
     assert.match(bob!, /^ {2}id-bob +bob +two_factor +(\d{4}-\d\d-\d\d \d\d:\d\dZ +){3}https:\/\/auth\.example\.com$/);
     assert.match(alice!, /^ {2}id-alice +alice +one_factor .* https:\/\/wiki\.example\.com$/);
-    assert.deepEqual(rest, ['', 'To sign somebody out: lintel sessions revoke --id ID, or --user NAME.', '']);
+    assert.deepEqual(rest, [
+      '',
+      `To sign somebody out: lintel sessions revoke --id ID --config ${at.config}; or with --user NAME.`,
+      '',
+    ]);
     const json = JSON.parse((await at.run('list', '--json', '--user', 'alice')).out);
     assert.equal(json.length, 1);
     assert.deepEqual([json[0].id, json[0].expires], ['id-alice', new Date(NOW + HOUR).toISOString()]);

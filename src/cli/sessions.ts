@@ -11,7 +11,7 @@ import { isWithin, parseAuthority } from '../core/text/host.ts';
 import { systemClock } from '../ops/clock.ts';
 import type { Command, Io } from './command.ts';
 import { type StoreReach, withStore } from './reach-store.ts';
-import { columns, inkFor, minute, printable, stamp } from './terminal.ts';
+import { columns, inkFor, minute, printable, stamp, toType } from './terminal.ts';
 import { noAccount } from './tokens/wanted.ts';
 
 const HELP = `lintel sessions list   --config FILE … [--user NAME] [--json]
@@ -85,26 +85,26 @@ function wrong(action: string | undefined, o: Options): string | undefined {
   return (o.id ?? o.app ?? o.all) === undefined ? undefined : 'list takes --user only.';
 }
 
-async function list(store: StoreReach, { user, json }: Options, io: Io): Promise<number> {
+async function list(store: StoreReach, { config, user, json }: Options, io: Io): Promise<number> {
   const now = systemClock.now();
   const all = await store.list(user === undefined ? { kind: 'all' } : { kind: 'user', user });
   const found = all.filter((s) => isAlive(s.session, now));
   const code = found.length === 0 && user !== undefined ? 1 : 0;
   if (json === true) io.out(`${JSON.stringify(found.map(machine), undefined, 2)}\n`);
   else if (found.length === 0) io.out(`${user === undefined ? 'Nobody is' : `${printable(user)} is not`} signed in.\n`);
-  else io.out(table(found, io));
+  else io.out(table(found, config, io));
   return code;
 }
 
-function table(found: readonly SessionSummary[], io: Io): string {
+function table(found: readonly SessionSummary[], config: readonly string[] | undefined, io: Io): string {
   const ink = inkFor(io);
   const head = ['ID', 'USER', 'LEVEL', 'SINCE', 'LAST SEEN', 'EXPIRES', 'OPEN FOR'].map((text) => ink.quiet(text));
   const rows = found.map(({ session: s, openFor }) => {
     const times = [s.createdAt, s.lastSeenAt, s.expiresAt].map(minute);
     return [s.id, ink.strong(printable(s.user)), s.level, ...times, openFor.map(printable).join(' ')];
   });
-  const next = `lintel sessions revoke --id ID`;
-  return `${columns([head, ...rows])}\nTo sign somebody out: ${ink.accent(next)}, or --user NAME.\n`;
+  const next = toType(io, 'sessions revoke --id ID', 'config', config);
+  return `${columns([head, ...rows])}\nTo sign somebody out: ${ink.accent(next)}; or with --user NAME.\n`;
 }
 
 function machine({ session: s, openFor }: SessionSummary) {

@@ -67,6 +67,16 @@ export function printable(text: string): string {
   return text.replace(ACTED_ON, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
+/** A command of this program to type next, as it was called itself and with what names the files: it can be pasted. */
+export function toType(io: Io, words: string, option?: 'config' | 'file', files: readonly string[] = []): string {
+  const named = files.map((file) => ` --${option ?? 'config'} ${quotedForShell(file)}`).join('');
+  return printable(`${io.env.INVOKED_LINTEL_AS ?? 'lintel'} ${words}${named}`);
+}
+
+function quotedForShell(word: string): string {
+  return /^[\w./@:+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
 /** ISO 8601 in UTC, as the log writes times. */
 export function stamp(ms: number): string {
   return new Date(ms).toISOString();

@@ -1,7 +1,7 @@
 import type { Account } from '../../sources/file/account.ts';
 import { readBytes } from '../../sources/file/file-source.ts';
 import type { Io } from '../command.ts';
-import { columns, inkFor, patiently, printable } from '../terminal.ts';
+import { columns, inkFor, patiently, printable, toType } from '../terminal.ts';
 import type { AccountOptions } from './options.ts';
 import { judge, problemLines, type UserFile } from './user-file.ts';
 
@@ -19,7 +19,7 @@ export async function listAccounts(file: UserFile, options: AccountOptions, io: 
   const accounts = [...directory.accounts.values()];
   if (options.json === true) io.out(`${JSON.stringify(accounts.map(machine), undefined, 2)}\n`);
   else if (accounts.length === 0)
-    io.out(`Nobody has an account. Make one with ${ink.accent('lintel users add NAME')}.\n`);
+    io.out(`Nobody has an account. Make one with ${ink.accent(toType(io, 'users add NAME', 'file', [file.path]))}.\n`);
   else io.out(table(accounts, io));
   return accounts.length === 0 ? 1 : 0;
 }

@@ -75,7 +75,7 @@ for (const kind of ['memory', 'sqlite'] as const) {
     assert.deepEqual(facts, { ...expected, expiresAt: undefined, lastUsedAt: undefined });
     assert.ok(createdAt >= began);
     assert.match(out, /It opens radicale as alice, until it is revoked\./);
-    assert.ok(out.includes(`lintel users token revoke ${id}`));
+    assert.ok(out.includes(`lintel users token revoke ${id} --config ${at.config}\n`));
   });
 
   test(`${kind}: where no terminal reads it, add prints the app password and nothing else`, async (t) => {
@@ -104,7 +104,11 @@ for (const kind of ['memory', 'sqlite'] as const) {
     assert.match(a, /^ {2}id-a +alice +Phone +radicale wiki +\S+ \S+Z +never +never$/);
     assert.match(b, /^ {2}id-b +bob +Git +all +\S+ \S+Z +never +\d{4}-\S+ \S+Z$/);
     assert.match(c, /^ {2}id-c +alice +Old +all +\S+ \S+Z +expired +never$/);
-    assert.deepEqual(rest, ['', 'To take one back: lintel users token revoke ID, or --user NAME.', '']);
+    assert.deepEqual(rest, [
+      '',
+      `To take one back: lintel users token revoke ID --config ${at.config}; or with --user NAME.`,
+      '',
+    ]);
     const json: { id: string }[] = JSON.parse((await at.run(['list', 'alice', '--json'])).out);
     assert.deepEqual(
       json.map((entry) => entry.id),

@@ -5,7 +5,7 @@ import { systemClock } from '../../ops/clock.ts';
 import { systemSecrets } from '../../ops/secrets.ts';
 import type { Io } from '../command.ts';
 import { type StoreReach, withStore } from '../reach-store.ts';
-import { columns, inkFor, minute, patiently, printable, stamp } from '../terminal.ts';
+import { columns, inkFor, minute, patiently, printable, stamp, toType } from '../terminal.ts';
 import { readTokenOptions, type TokenOptions } from './options.ts';
 import { noAccount, type Refusal, wanted } from './wanted.ts';
 
@@ -43,7 +43,7 @@ async function add(store: StoreReach, options: TokenOptions, settings: Settings,
     return refuse(io, { said, code: 1 });
   }
   if (options.json) io.out(`${JSON.stringify({ token: secret, ...machine(token) }, undefined, 2)}\n`);
-  else if (io.terminal === true) io.out(told(token, secret, io));
+  else if (io.terminal === true) io.out(told(token, secret, options.config, io));
   else {
     // `lintel users token add … > file`: the secret alone, as a file of a client wants it.
     io.out(`${secret}\n`);
@@ -52,7 +52,7 @@ async function add(store: StoreReach, options: TokenOptions, settings: Settings,
   return 0;
 }
 
-function told(token: AppToken, secret: string, io: Io): string {
+function told(token: AppToken, secret: string, config: readonly string[], io: Io): string {
   const ink = inkFor(io);
   const curl = `curl --oauth2-bearer ${secret} https://…`;
   return `${ink.strong(printable(token.user))} has a new app password, "${printable(token.label)}".
@@ -61,7 +61,7 @@ function told(token: AppToken, secret: string, io: Io): string {
 
 It is shown this once; only its hash is kept.
 ${remarks(token)}Clients give it in place of the password of ${printable(token.user)}, or as a Bearer: ${ink.quiet(curl)}
-To take it back: ${ink.accent(`lintel users token revoke ${token.id}`)}
+To take it back: ${ink.accent(toType(io, `users token revoke ${token.id}`, 'config', config))}
 `;
 }
 
@@ -84,7 +84,7 @@ async function list(store: StoreReach, options: TokenOptions, settings: Settings
   const found = await store.listTokens(user === undefined ? { kind: 'all' } : { kind: 'user', user });
   if (json) io.out(`${JSON.stringify(found.map(machine), undefined, 2)}\n`);
   if (found.length > 0) {
-    if (!json) io.out(table(found, io));
+    if (!json) io.out(table(found, options.config, io));
     return 0;
   }
   if (user === undefined) {
@@ -97,7 +97,7 @@ async function list(store: StoreReach, options: TokenOptions, settings: Settings
   return 1;
 }
 
-function table(found: readonly AppToken[], io: Io): string {
+function table(found: readonly AppToken[], config: readonly string[], io: Io): string {
   const ink = inkFor(io);
   const now = systemClock.now();
   const head = ['ID', 'USER', 'LABEL', 'APPS', 'CREATED', 'EXPIRES', 'LAST USED'].map((text) => ink.quiet(text));
@@ -110,8 +110,8 @@ function table(found: readonly AppToken[], io: Io): string {
     t.expiresAt === undefined ? 'never' : isCurrent(t, now) ? minute(t.expiresAt) : ink.care('expired'),
     t.lastUsedAt === undefined ? 'never' : minute(t.lastUsedAt),
   ]);
-  const next = ink.accent('lintel users token revoke ID');
-  return `${columns([head, ...rows])}\nTo take one back: ${next}, or --user NAME.\n`;
+  const next = ink.accent(toType(io, 'users token revoke ID', 'config', config));
+  return `${columns([head, ...rows])}\nTo take one back: ${next}; or with --user NAME.\n`;
 }
 
 async function revoke(store: StoreReach, options: TokenOptions, settings: Settings, io: Io): Promise<number> {
