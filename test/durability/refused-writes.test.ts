@@ -99,7 +99,10 @@ test('started on a read-only database', async (t) => {
   const server = await started(later, at, wrapper);
   await delay(1_050);
   assert.equal(await check(server, cookie), 200);
-  await assertRefused(server, /lintel\.db is read-only: let the account that runs Lintel \(now \S+\) write the file and its directory/);
+  await assertRefused(
+    server,
+    /lintel\.db is read-only: let the account that runs Lintel \(now \S+\) write the file and its directory/,
+  );
   assert.ok((await metric(at, 'lintel_touch_failures_total')) >= 1);
   assert.equal(statSync(database).mode & 0o777, 0o400);
 });
