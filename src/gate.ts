@@ -73,7 +73,7 @@ export function check(
   return whenReady(judged, (j) => {
     witness(ports, j, dialect.name, wire, started);
     const { target, location, cookies, told } = j;
-    const authorization = told.authorization ?? (j.consumed ? '' : (first(wire.headers, 'authorization') ?? ''));
+    const authorization = authorizationFor(j, wire);
     const hosts = knownHosts(ports, j);
     return dialect.write(j.decision, {
       wire,
@@ -85,6 +85,11 @@ export function check(
       authorization,
     });
   });
+}
+
+/** What the app gets as `Authorization`: what it was promised, nothing where Lintel used it up, else what came; "": none. */
+export function authorizationFor({ told, consumed }: Judged, wire: Wire): string {
+  return told.authorization ?? (consumed ? '' : (first(wire.headers, 'authorization') ?? ''));
 }
 
 /** For the operator on this very machine alone: strangers need not know which hosts there are. */

@@ -4,6 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { keptIo } from '../../test/cli/io.ts';
 import { loadConfig } from '../config/load.ts';
 import { config } from './config.ts';
 
@@ -16,17 +17,10 @@ function file(name: string, text: string): string {
 
 /** Runs the command as in `directory`, so that places are short. */
 async function run(args: readonly string[], env: Record<string, string> = {}, colour = false) {
-  const [out, err]: [string[], string[]] = [[], []];
-  const io = {
-    out: (text: string) => void out.push(text),
-    err: (text: string) => void err.push(text),
-    env,
-    colour,
-    stdin: async () => '',
-  };
+  const io = keptIo({ env, colour });
   const code = await config.run(args, io);
-  const short = (texts: string[]) => texts.join('').replaceAll(`${directory}/`, '');
-  return { code, out: short(out), err: short(err) };
+  const short = (text: string) => text.replaceAll(`${directory}/`, '');
+  return { code, out: short(io.said), err: short(io.complained) };
 }
 
 const GOOD = file(

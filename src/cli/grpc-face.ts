@@ -3,11 +3,11 @@ import type { CheckAnswer, CheckAttributes } from '../core/check-message.ts';
 import { describePeer } from '../core/peer.ts';
 import { type MaybePromise, type UserSource, whenReady } from '../core/ports.ts';
 import { canonicalTarget } from '../core/target.ts';
-import { first, isPreflight } from '../core/text/header-list.ts';
+import { isPreflight } from '../core/text/header-list.ts';
 import type { Wire } from '../core/wire.ts';
 import { directStrategies } from '../dialects/direct.ts';
 import { type CheckRules, plainHeaders, readCheck, writeCheck } from '../dialects/ext-authz-grpc.ts';
-import { ASKED_DIRECTLY, faulty, type GatePorts, type Judged, judge, witness } from '../gate.ts';
+import { ASKED_DIRECTLY, authorizationFor, faulty, type GatePorts, type Judged, judge, witness } from '../gate.ts';
 import { isClientClaim } from '../proxy/client-claims.ts';
 import type { Caller, GrpcFace } from '../server/grpc.ts';
 import { proxyGuards } from './proxy-face.ts';
@@ -63,9 +63,9 @@ function wireOf(attributes: CheckAttributes, { peer, encrypted }: Caller): Wire 
 }
 
 function rendered(judged: Judged, wire: Wire, rules: CheckRules): CheckAnswer {
-  const { decision, target, location, cookies, told, consumed } = judged;
-  const authorization = told.authorization ?? (consumed ? '' : (first(wire.headers, 'authorization') ?? ''));
-  const { identity } = told;
+  const { decision, target, location, cookies } = judged;
+  const authorization = authorizationFor(judged, wire);
+  const { identity } = judged.told;
   return writeCheck(decision, { wire, target, location, cookies, hosts: [], identity, authorization }, rules);
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
+import { keptIo } from '../../test/cli/io.ts';
 import type { SessionStore } from '../core/ports.ts';
 import { systemClock } from '../ops/clock.ts';
 import { randomKey } from '../ops/secrets.ts';
@@ -45,22 +46,10 @@ function desk(t: TestContext, storage: string): Desk {
     config,
     env,
     async run(...args) {
-      let [out, err] = ['', ''];
-      const stdin = async () => '';
-      const io = {
-        out(text: string) {
-          out += text;
-        },
-        err(text: string) {
-          err += text;
-        },
-        env,
-        colour: false,
-        stdin,
-      };
+      const io = keptIo({ env });
       const code = await sessions.run([...args, '--config', config], io);
-      assert.equal(stripVTControlCharacters(out), out);
-      return { code, out, err };
+      assert.equal(stripVTControlCharacters(io.said), io.said);
+      return { code, out: io.said, err: io.complained };
     },
   };
 }

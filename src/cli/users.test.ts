@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { keptIo } from '../../test/cli/io.ts';
 import { runCli } from './cli.ts';
 
 const directory = await mkdtemp(join(tmpdir(), 'lintel-users-cli-'));
@@ -16,19 +17,9 @@ interface Seen {
 }
 
 async function lintel(args: readonly string[], stdin = ''): Promise<Seen> {
-  let [out, err] = ['', ''];
-  const code = await runCli(['users', ...args], {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    env: {},
-    colour: false,
-    stdin: async () => stdin,
-  });
-  return { out, err, code };
+  const io = keptIo({ stdin: async () => stdin });
+  const code = await runCli(['users', ...args], io);
+  return { out: io.said, err: io.complained, code };
 }
 
 function path(): string {

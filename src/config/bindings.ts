@@ -1,4 +1,4 @@
-import type { Place, Regex, Rule, SubjectPattern } from '../core/policy/rule.ts';
+import { NO_CONDITIONS, type Place, type Regex, type Rule, type SubjectPattern } from '../core/policy/rule.ts';
 import { compileRegex, isAnchored } from './regex.ts';
 import type { RawApp } from './schema.ts';
 import { listed, type Scope } from './scope.ts';
@@ -6,18 +6,7 @@ import { name } from './shape.ts';
 import type { Path } from './tree.ts';
 
 function bare(place: Place, label: string): Omit<Rule, 'outcome'> {
-  return {
-    place,
-    label,
-    hosts: [],
-    methods: [],
-    networks: [],
-    paths: [],
-    pathRegexes: [],
-    resources: [],
-    query: [],
-    subjects: [],
-  };
+  return { ...NO_CONDITIONS, place, label };
 }
 
 /** `preflight: pass`: a browser asks before a request of a script, and cannot send a cookie with the question. */

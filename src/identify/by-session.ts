@@ -23,6 +23,7 @@ import {
   STORE_DOWN,
   signedIn,
 } from './identity.ts';
+import { unwaited } from './unwaited.ts';
 
 /** By the cookies of app and domain; a store or source that is down makes nobody of anybody. */
 export function bySession(ports: IdentifyPorts, p: Presented): MaybePromise<Identity> {
@@ -126,14 +127,7 @@ function ofUser(
   return signedIn({ kind: 'user', user, level: session.level, via: 'session', routing: chosen }, false);
 }
 
-/** Throttled and never waited for: a full disk must not turn into a refused request. */
 function touch(ports: IdentifyPorts, session: Session): void {
   const now = ports.clock.now();
-  if (!isTouchDue(session, now)) return;
-  const failed = (error: unknown) => ports.audit.record({ kind: 'touch-failed', error: String(error) });
-  try {
-    Promise.resolve(ports.store.touch(session.id, now)).catch(failed);
-  } catch (error) {
-    failed(error);
-  }
+  if (isTouchDue(session, now)) unwaited(ports.audit, () => ports.store.touch(session.id, now));
 }

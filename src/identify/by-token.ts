@@ -11,6 +11,7 @@ import {
   whenReady,
 } from '../core/ports.ts';
 import type { User } from '../core/subject.ts';
+import { unwaited } from './unwaited.ts';
 
 export interface TokenPorts {
   readonly store: Pick<TokenStore, 'findToken' | 'touchToken'>;
@@ -82,18 +83,8 @@ function accept(ports: TokenPorts, token: AppToken, user: User, p: PresentedToke
     const { id, label } = token;
     ports.audit.record({ kind: 'token', what: 'first-use', user: user.name, token: id, label, client: p.client });
   }
-  touch(ports, token, now);
+  unwaited(ports.audit, () => ports.store.touchToken(token.id, now));
   return { kind: 'user', user };
-}
-
-/** Never waited for: a full disk must not turn into a refused request. */
-function touch(ports: TokenPorts, token: AppToken, now: number): void {
-  const failed = (error: unknown) => ports.audit.record({ kind: 'touch-failed', error: String(error) });
-  try {
-    Promise.resolve(ports.store.touchToken(token.id, now)).catch(failed);
-  } catch (error) {
-    failed(error);
-  }
 }
 
 type Why = Extract<AuditEvent, { kind: 'sign-in-failed' }>['why'];

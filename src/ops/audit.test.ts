@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { App } from '../core/app.ts';
-import type { Rule } from '../core/policy/rule.ts';
+import { NO_CONDITIONS, type Rule } from '../core/policy/rule.ts';
 import { ANONYMOUS } from '../core/subject.ts';
 import { createAudit } from './audit.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
 
-const LISTS = { hosts: [], methods: [], networks: [], paths: [], pathRegexes: [], resources: [], query: [] };
 const place = { file: 'lintel.yml', line: 1, column: 1 };
-const rule: Rule = { ...LISTS, place, label: 'app wiki, bindings', subjects: [], outcome: { kind: 'deny' } };
+const rule: Rule = { ...NO_CONDITIONS, place, label: 'app wiki, bindings', outcome: { kind: 'deny' } };
 
 function appWith(rules: readonly Rule[]): App {
   return { name: 'wiki', title: 'wiki', urls: [], profile: undefined, upstream: undefined, origins: [], rules };

@@ -10,7 +10,7 @@ export interface Http2Head {
 export const MAX_HEADER_LIST = 16 * 1024;
 
 /** Fields of one connection: a message that has one is malformed (RFC 9113 §8.2.2). nghttp2 refuses them too. */
-const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
+export const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
   'connection',
   'proxy-connection',
   'keep-alive',

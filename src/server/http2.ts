@@ -12,7 +12,7 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { ReadableOptions } from 'node:stream';
-import { MAX_HEADER_LIST, readHead } from './http2-head.ts';
+import { CONNECTION_SPECIFIC, MAX_HEADER_LIST, readHead } from './http2-head.ts';
 import { boundLastBytes, Http1Response } from './last-bytes.ts';
 
 /** A connection that has no request open is looked at so often, and closed when it had none so many times. PING is none. */
@@ -192,15 +192,7 @@ function reset(stream: ServerHttp2Stream): void {
 }
 
 /** Fields that no HTTP/2 message may have (RFC 9113 §8.2.2). */
-const NEVER_SENT: ReadonlySet<string> = new Set([
-  'connection',
-  'proxy-connection',
-  'keep-alive',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-  'te',
-]);
+const NEVER_SENT: ReadonlySet<string> = new Set([...CONNECTION_SPECIFIC, 'te']);
 
 /** The answer on a stream. What ends a connection in HTTP/1.1 ends this stream alone. */
 export class Http2Response extends Http2ServerResponse<Http2Request> {

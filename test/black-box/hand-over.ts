@@ -99,11 +99,13 @@ export async function handOver(
   return cookie;
 }
 
-function formAction(html: string): string {
+/** Where the first form of a page sends what it holds. */
+export function formAction(html: string): string {
   return unescapeHtml(/<form[^>]*\baction="([^"]*)"/.exec(html)?.[1] ?? '');
 }
 
-function hiddenFields(html: string): Record<string, string> {
+/** What the forms of a page hold beside what people type. */
+export function hiddenFields(html: string): Record<string, string> {
   const out: Record<string, string> = {};
   for (const [tag] of html.matchAll(/<input[^>]*>/g)) {
     if (!/type="?hidden/.test(tag)) continue;

@@ -5,7 +5,7 @@
 import type { App } from '../../src/core/app.ts';
 import type { AssertionSigner } from '../../src/core/assertion.ts';
 import { type CookieDomain, compilePolicy, type Policy, type PortalAddress } from '../../src/core/policy/compile.ts';
-import type { Outcome, Rule, SubjectPattern } from '../../src/core/policy/rule.ts';
+import { NO_CONDITIONS, type Outcome, type Rule, type SubjectPattern } from '../../src/core/policy/rule.ts';
 import type { AuditEvent, PasswordVerifier, SessionStore, UserSource } from '../../src/core/ports.ts';
 import { REMOTE } from '../../src/core/profile/profile.ts';
 import { err, ok } from '../../src/core/result.ts';
@@ -24,8 +24,7 @@ export const SIGNED_IN: Outcome = { kind: 'signed-in', level: 'one_factor' };
 export const TWO_FACTOR: Outcome = { kind: 'signed-in', level: 'two_factor' };
 
 export function rule(outcome: Outcome, subjects: readonly (readonly SubjectPattern[])[] = []): Rule {
-  const none = { hosts: [], methods: [], networks: [], paths: [], pathRegexes: [], resources: [], query: [] };
-  return { place: { file: 'lintel.yml', line: 1, column: 1 }, label: 'a rule', ...none, subjects, outcome };
+  return { place: { file: 'lintel.yml', line: 1, column: 1 }, label: 'a rule', ...NO_CONDITIONS, subjects, outcome };
 }
 
 export function app(title: string, url: string, rules: readonly Rule[]): App {

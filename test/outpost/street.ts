@@ -3,6 +3,7 @@
  * what Traefik and nginx do with the answers (contract: a 2xx lets the request through, anything else goes to the
  * browser; nginx turns a 401 into a redirect to `start`); the real ones run in test/proxies.
  */
+import { formAction, hiddenFields } from '../black-box/hand-over.ts';
 import { type Running, serve } from '../black-box/lintel.ts';
 import { type Address, ask, headerOf, type Reply, valuesOf } from '../black-box/raw.ts';
 
@@ -157,11 +158,11 @@ export class Browser {
         reply = await this.get(at);
       } else if (user !== undefined && reply.status === 200 && reply.body.includes('name="password"')) {
         const body = new URLSearchParams({
-          ...hidden(reply.body),
+          ...hiddenFields(reply.body),
           username: user,
           password: this.#password,
         }).toString();
-        at = new URL(action(reply.body), at).href;
+        at = new URL(formAction(reply.body), at).href;
         reply = await this.get(at, [], 'POST', body);
       } else break;
     }
@@ -183,27 +184,6 @@ export class Browser {
 function framing(r: { readonly method: string; readonly body: string }): string[] {
   const length = r.method === 'POST' ? [`Content-Length: ${r.body.length}`] : [];
   return r.body === '' ? length : [...length, 'Content-Type: application/x-www-form-urlencoded'];
-}
-
-function action(html: string): string {
-  return plain(/<form[^>]*\baction="([^"]*)"/.exec(html)?.[1] ?? '');
-}
-
-function hidden(html: string): Record<string, string> {
-  const tags = [...html.matchAll(/<input[^>]*type="hidden"[^>]*>/g)].map(([tag]) => tag);
-  return Object.fromEntries(
-    tags.map((t) => [/\bname="([^"]*)"/.exec(t)?.[1] ?? '', plain(/\bvalue="([^"]*)"/.exec(t)?.[1] ?? '')]),
-  );
-}
-
-function plain(text: string): string {
-  return text
-    .replaceAll('&quot;', '"')
-    .replaceAll('&#34;', '"')
-    .replaceAll('&#39;', "'")
-    .replaceAll('&lt;', '<')
-    .replaceAll('&gt;', '>')
-    .replaceAll('&amp;', '&');
 }
 
 /** True when the browser ended at the sign-in form. */

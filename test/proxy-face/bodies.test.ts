@@ -8,6 +8,7 @@ import {
   get,
   OK,
   openClient,
+  pushing,
   request,
   startBackend,
   startFace,
@@ -133,18 +134,9 @@ test('an upload is read no faster than the app takes it', async (t) => {
   const face = await startFace(t, backend.port);
   const client = openClient(t, face.port);
   client.send(request('PUT', '/', `Content-Length: ${100 * MiB}`));
-  const piece = Buffer.alloc(MiB);
-  let accepted = 0;
-  const push = () => {
-    while (accepted < 100 && client.socket.write(piece)) accepted++;
-  };
-  client.socket.on('drain', () => {
-    accepted++;
-    push();
-  });
-  push();
+  const accepted = pushing(client.socket, Buffer.alloc(MiB));
   await sleep(400);
-  assert.ok(accepted < 40, `${accepted} MiB taken for an app that reads nothing`);
+  assert.ok(accepted() < 40, `${accepted()} MiB taken for an app that reads nothing`);
 });
 
 test('a client that leaves ends the request at the app', async (t) => {

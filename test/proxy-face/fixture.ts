@@ -248,6 +248,20 @@ export function openClient(scope: Scope, port: number): Client {
   return client;
 }
 
+/** Writes the piece until the socket has taken it 100 times; says how often it has by now. */
+export function pushing(socket: Socket, piece: Uint8Array): () => number {
+  let taken = 0;
+  const push = () => {
+    while (taken < 100 && socket.write(piece)) taken++;
+  };
+  socket.on('drain', () => {
+    taken++;
+    push();
+  });
+  push();
+  return () => taken;
+}
+
 /** `GET /` with more header lines; closes the connection after the answer unless told. */
 export function get(path = '/', ...lines: string[]): string {
   return request('GET', path, ...lines);

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { keptIo } from '../../../test/cli/io.ts';
 import { hasTokenForm, MAX_TOKENS } from '../../core/app-token.ts';
 import { systemClock } from '../../ops/clock.ts';
 import { randomKey } from '../../ops/secrets.ts';
@@ -31,21 +32,9 @@ function desk(t: TestContext, storage: string) {
   writeFileSync(join(dir, 'users.yml'), JSON.stringify({ users: accounts }));
   const env = { RUNTIME_DIRECTORY: join(dir, 'run') };
   const run = async (args: readonly string[], terminal = false) => {
-    let [out, err] = ['', ''];
-    const io = {
-      out(text: string) {
-        out += text;
-      },
-      err(text: string) {
-        err += text;
-      },
-      env,
-      terminal,
-      colour: false,
-      stdin: async () => '',
-    };
+    const io = keptIo({ env, terminal });
     const code = await users.run(['token', ...args, '--config', config], io);
-    return { code, out, err };
+    return { code, out: io.said, err: io.complained };
   };
   return { dir, config, env, run, onTerminal: (...args: string[]) => run(args, true) };
 }

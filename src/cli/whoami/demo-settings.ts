@@ -1,7 +1,13 @@
 import type { ListenAddress, Settings } from '../../config/settings.ts';
 import { type App, upstreamOf } from '../../core/app.ts';
 import { defaultEndpoints } from '../../core/endpoint.ts';
-import type { Outcome, PathPattern, Rule, SubjectPattern } from '../../core/policy/rule.ts';
+import {
+  NO_CONDITIONS,
+  type Outcome,
+  type PathPattern,
+  type Rule,
+  type SubjectPattern,
+} from '../../core/policy/rule.ts';
 import { REMOTE } from '../../core/profile/profile.ts';
 
 /** What the demo is made of: a port of this machine, where the app listens, and which addresses can be had. */
@@ -99,15 +105,10 @@ function demoApp({ port, upstream }: Stage): App {
 
 function rule(number: number, paths: readonly string[], subjects: Rule['subjects'], outcome: Outcome): Rule {
   return {
+    ...NO_CONDITIONS,
     place: { file: 'demo', line: number, column: 1 },
     label: `app whoami, rule ${number}`,
-    hosts: [],
-    methods: [],
-    networks: [],
     paths: paths.map(prefix),
-    pathRegexes: [],
-    resources: [],
-    query: [],
     subjects,
     outcome,
   };

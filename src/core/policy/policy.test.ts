@@ -10,7 +10,7 @@ import { returnTo } from '../text/return-to.ts';
 import { appFor, compilePolicy, type PolicySource } from './compile.ts';
 import { candidatesFor, decide } from './decide.ts';
 import { explain } from './explain.ts';
-import type { HostPattern, Outcome, PathPattern, Rule } from './rule.ts';
+import { type HostPattern, NO_CONDITIONS, type Outcome, type PathPattern, type Rule } from './rule.ts';
 
 const place = { file: 'lintel.yml', line: 1, column: 1 };
 const everyone: Outcome = { kind: 'everyone' };
@@ -21,17 +21,7 @@ const exact = (host: string): HostPattern => ({ kind: 'exact', host });
 const below = (suffix: string): HostPattern => ({ kind: 'wildcard', suffix });
 
 function rule(outcome: Outcome, more: Partial<Rule> = {}): Rule {
-  const empty = {
-    hosts: [],
-    methods: [],
-    networks: [],
-    paths: [],
-    pathRegexes: [],
-    resources: [],
-    query: [],
-    subjects: [],
-  };
-  return { place, label: 'r', ...empty, outcome, ...more };
+  return { place, label: 'r', ...NO_CONDITIONS, outcome, ...more };
 }
 
 function app(name: string, host: HostPattern, rules: Rule[], port = 443): App {

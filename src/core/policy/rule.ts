@@ -53,6 +53,18 @@ export type Outcome =
   | { readonly kind: 'signed-in'; readonly level: Level }
   | { readonly kind: 'deny' };
 
+/** The conditions of a rule that does not restrict. */
+export const NO_CONDITIONS = {
+  hosts: [],
+  methods: [],
+  networks: [],
+  paths: [],
+  pathRegexes: [],
+  resources: [],
+  query: [],
+  subjects: [],
+} as const satisfies Partial<Rule>;
+
 /** One access rule. An empty list of a kind of condition does not restrict; within a list any entry suffices. */
 export interface Rule {
   readonly place: Place;
