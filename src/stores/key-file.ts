@@ -1,4 +1,14 @@
-import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf, messageOf, SqliteStoreError } from './sqlite-file.ts';
 
@@ -67,8 +77,7 @@ export class KeyFile {
     const key = random(32);
     const unfinished = `${this.path}.${Buffer.from(random(9)).toString('base64url')}`;
     this.#attempt('written', () => {
-      writeDurably(unfinished, `${Buffer.from(key).toString('base64url')}\n`);
-      renameSync(unfinished, this.path);
+      writeWhole(unfinished, this.path, `${Buffer.from(key).toString('base64url')}\n`);
       if (process.platform !== 'win32') syncDirectory(dirname(this.path));
     });
     return key;
@@ -87,14 +96,17 @@ export class KeyFile {
   }
 }
 
-/** For the owner alone; fails when the file is there already. */
-function writeDurably(path: string, text: string): void {
-  const file = openSync(path, 'wx', 0o600);
+/**
+ * For the owner alone, beside the place and renamed. `writeFileSync` goes on after a short write, where `writeSync` would
+ * leave part of a key on a disk that is nearly full; what cannot be finished is taken away.
+ */
+function writeWhole(unfinished: string, path: string, text: string): void {
   try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
+    writeFileSync(unfinished, text, { mode: 0o600, flag: 'wx', flush: true });
+    renameSync(unfinished, path);
+  } catch (error) {
+    rmSync(unfinished, { force: true });
+    throw error;
   }
 }
 

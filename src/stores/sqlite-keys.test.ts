@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -261,4 +261,17 @@ test('what is too short to be a key is not kept', async (t) => {
     async () => store.installationKey('one', () => new Uint8Array(15)),
     /an installation key of 15 bytes/,
   );
+});
+
+test('a key file that finds no room is whole or not there, and leaves nothing behind', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'lintel-key-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  writeFileSync(join(dir, 'lintel.db'), '');
+  const program = `
+    import { KeyFile } from ${JSON.stringify(new URL('./key-file.ts', import.meta.url).href)};
+    try { new KeyFile(process.argv[1]).readOrMake((n) => new Uint8Array(n).fill(7)); } catch (error) { console.log(error.name); }
+  `;
+  const node = [process.execPath, '--input-type=module', '-e', program, join(dir, 'lintel.db')];
+  const { stdout } = spawnSync('prlimit', ['--fsize=10:', ...node], { encoding: 'utf8' });
+  assert.deepEqual([stdout, readdirSync(dir)], ['KeyFileError\n', ['lintel.db']]);
 });
