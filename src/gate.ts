@@ -1,5 +1,5 @@
 import type { AssertionSigner } from './core/assertion.ts';
-import type { Challenge, Decision } from './core/decision.ts';
+import type { Decision } from './core/decision.ts';
 import type { Dialect } from './core/dialect.ts';
 import { doorPage, doorway } from './core/door-path.ts';
 import type { Endpoint, Strategy } from './core/endpoint.ts';
@@ -18,8 +18,9 @@ import { canonicalTarget, known, quote, type Target } from './core/target.ts';
 import { first, isPreflight } from './core/text/header-list.ts';
 import { isLoopback } from './core/text/ip.ts';
 import { notAllowing, type Reply, type Wire } from './core/wire.ts';
+import { answerCredentials } from './identify/answer-credentials.ts';
 import { identify } from './identify/identify.ts';
-import type { HeaderStrategy, IdentifyPorts, Identity } from './identify/identity.ts';
+import type { IdentifyPorts } from './identify/identity.ts';
 
 export interface GatePorts extends IdentifyPorts {
   /** The policy in force; a reload swaps it. */
@@ -258,38 +259,6 @@ function challenged(ports: GatePorts, judged: Bare, wire: Wire, signIn: SignIn, 
     const { location, cookies } = way.value;
     return cookies.length > 1 ? there : { ...there, location, cookies };
   });
-}
-
-/**
- * Clients that chose a header scheme are answered in it (contract §2.4, §2.7): refused credentials get their challenge
- * unless the request is allowed anyway, also in place of a 403; and an endpoint of Authelia's whose last strategy is a
- * header never redirects.
- */
-function answerCredentials(
-  decision: Decision,
-  who: Identity,
-  strategies: readonly Strategy[],
-  family: Family,
-): Decision {
-  if (decision.kind === 'allow' || decision.kind === 'fault') return decision;
-  if (who.fault !== undefined) return { kind: 'fault', fault: who.fault };
-  if (who.refused !== undefined) return credentials(decision, who.refused.strategy, true, who.refused.scheme);
-  if (decision.kind === 'deny') return decision;
-  const last = family === 'remote' ? strategies.at(-1) : undefined;
-  const byHeader = who.subject.kind === 'user' && who.subject.via !== 'session';
-  const header = byHeader ? strategies.find((s) => s.kind !== 'CookieSession') : last;
-  return header === undefined || header.kind === 'CookieSession' ? decision : credentials(decision, header, false);
-}
-
-function credentials(
-  decision: Extract<Decision, { kind: 'challenge' | 'deny' }>,
-  strategy: HeaderStrategy,
-  refused: boolean,
-  scheme: 'basic' | 'bearer' = strategy.schemes.every((s) => s === 'bearer') ? 'bearer' : 'basic',
-): Decision {
-  const proxy = strategy.kind === 'HeaderProxyAuthorization';
-  const how: Challenge = { kind: 'credentials', scheme, proxy, refused };
-  return { kind: 'challenge', how, ground: decision.ground };
 }
 
 /** A request that could not be judged. */
