@@ -53,10 +53,10 @@ suite('CalDAV with an app password', { skip: missing('radicale') }, () => {
       assert.match(principal.body, /<current-user-principal><href>\/alice\/<\/href>/);
       assert.equal(headerOf(principal, 'set-cookie'), undefined);
     }
-    assert.equal((await dav('MKCALENDAR', '/alice/work/', basic('alice', secret))).status, 201);
-    assert.equal((await dav('PUT', '/alice/work/beam.ics', basic('alice', secret), EVENT)).status, 201);
-    assert.match((await dav('GET', '/alice/work/beam.ics', bearer(secret))).body, /SUMMARY:Raise the beam/);
-    assert.equal((await dav('GET', '/alice/work/beam.ics', bearer(bob.secret))).status, 403);
+    assert.equal((await dav('MKCALENDAR', '/alice/family/', basic('alice', secret))).status, 201);
+    assert.equal((await dav('PUT', '/alice/family/beam.ics', basic('alice', secret), EVENT)).status, 201);
+    assert.match((await dav('GET', '/alice/family/beam.ics', bearer(secret))).body, /SUMMARY:Raise the beam/);
+    assert.equal((await dav('GET', '/alice/family/beam.ics', bearer(bob.secret))).status, 403);
   });
 
   test('a wrong, foreign or revoked one is asked for again in the words that calendar programs know', async () => {
