@@ -15,6 +15,16 @@ refuse() {
   say "$1"
   exit 1
 }
+# Runs it again, up to three times, after a pause that grows: a mirror that is being renewed is whole a moment later.
+stubbornly() {
+  local pause
+  for pause in 5 20 60; do
+    "$@" && return
+    say "failed; trying again in $pause s: $*"
+    sleep "$pause"
+  done
+  "$@"
+}
 
 packages=()
 for program in nginx haproxy apache2 chromium wrk curl git; do has "$program" || packages+=("$program"); done
@@ -37,13 +47,16 @@ if [ "${#packages[@]}" -gt 0 ]; then
     trap '"${as_root[@]}" rm -f /usr/sbin/policy-rc.d' EXIT
   fi
   log=$(mktemp)
-  for step in update "install -y --no-install-recommends ${packages[*]}"; do
-    # shellcheck disable=SC2086
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o Acquire::Retries=3 $step >"$log" 2>&1 || {
-      tail -n 30 "$log" >&2
-      refuse "apt-get ${step%% *} failed; the end of its output is above."
-    }
-  done
+  apt_get() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get -q -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 "$@" >"$log" 2>&1
+  }
+  # Both anew at each try: what the lists name may be gone from the mirror already.
+  install_packages() { apt_get update && apt_get install -y --no-install-recommends "${packages[@]}"; }
+  stubbornly install_packages || {
+    tail -n 30 "$log" >&2
+    refuse "apt-get failed; the end of its output is above."
+  }
   rm -f "$log"
 fi
 
@@ -51,7 +64,7 @@ if ! cmp -s "$wheels" "$venv/installed.txt"; then
   say "installing the wheels of $wheels into $venv"
   rm -rf "$venv"
   python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 5 -r "$wheels" ||
+  stubbornly "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 5 --timeout 60 -r "$wheels" ||
     refuse "pip could not install the wheels; is the network there?"
   cp "$wheels" "$venv/installed.txt"
 fi
@@ -63,7 +76,7 @@ if ! cmp -s scripts/apps/package-lock.json "$apps/installed.json"; then
   rm -rf "$apps"
   mkdir -p "$apps"
   cp scripts/apps/package.json scripts/apps/package-lock.json "$apps/"
-  npm ci --prefix "$apps" --ignore-scripts --no-audit --no-fund --loglevel=error ||
+  stubbornly npm ci --prefix "$apps" --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=5 ||
     refuse "npm could not install the apps; is the network there?"
   cp scripts/apps/package-lock.json "$apps/installed.json"
 fi

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { accepts, freePort, MISSING_PART, missing, needs, PART_NAMES, part, startProcess } from './parts.ts';
+import { promisify } from 'node:util';
+import { accepts, freePort, MISSING_PART, missing, needs, PART_NAMES, part, ROOT, startProcess } from './parts.ts';
 
 test('every part that is found says its version', () => {
   for (const name of PART_NAMES) {
@@ -26,6 +29,17 @@ test('free ports are distinct and free', async () => {
     await once(server, 'listening');
     server.close();
   }
+});
+
+test('another process is never given the same port', async () => {
+  const own = await freePort();
+  const first = own - (own % 100);
+  const parts = JSON.stringify(join(ROOT, 'test', 'parts.ts'));
+  // Its first choice is the hundred that this process has.
+  const pid = `Object.defineProperty(process, 'pid', { value: ${(first - 12_000) / 100} });`;
+  const code = `${pid} import(${parts}).then(async ({ freePort }) => console.log(await freePort()))`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', code]);
+  assert.equal(Number(stdout) % 100 > 0 && Math.abs(Number(stdout) - first) >= 100, true, `${stdout} and ${own}`);
 });
 
 test('a process is ready when its port accepts, and its whole group is gone after stop', async (t) => {

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { accessSync, constants, existsSync, globSync, mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -167,22 +167,36 @@ export function tempDir(scope: Scope): string {
 
 // Below the ephemeral range of Linux, so that no outgoing connection of a neighbour takes the port before its server does.
 const [LOWEST, HIGHEST] = [12_000, 32_000];
-let nextPort = LOWEST + ((process.pid * 97) % (HIGHEST - LOWEST));
+/** A process takes its ports by the hundred: those behind a first one that it listens on for as long as it lives. */
+const HUNDRED = 100;
+const ports = freePorts();
 
-/** A TCP port on 127.0.0.1 that nobody listens on, not handed out twice by one process. */
+/** A TCP port on 127.0.0.1 that nobody listens on; no test, of whatever process, is given it again. */
 export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = nextPort++;
-    if (nextPort >= HIGHEST) nextPort = LOWEST;
-    if (await canListen(port)) return port;
+  return (await ports.next()).value;
+}
+
+async function* freePorts(): AsyncGenerator<number, never, void> {
+  const hundreds = (HIGHEST - LOWEST) / HUNDRED;
+  for (let i = process.pid; ; i++) {
+    const first = LOWEST + (i % hundreds) * HUNDRED;
+    const held = await listenOn(first, '127.0.0.1');
+    held?.on('connection', (socket) => socket.destroy()).unref();
+    for (let port = first + 1; held !== undefined && port < first + HUNDRED; port++) {
+      const tried = await listenOn(port, '0.0.0.0');
+      if (tried === undefined) continue;
+      await new Promise((resolve) => tried.close(resolve));
+      yield port;
+    }
   }
 }
 
-function canListen(port: number): Promise<boolean> {
+/** undefined: it is taken. */
+function listenOn(port: number, host: string): Promise<Server | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen({ port, host: '0.0.0.0', exclusive: true }, () => server.close(() => resolve(true)));
+    server.once('error', () => resolve(undefined));
+    server.listen({ port, host, exclusive: true }, () => resolve(server));
   });
 }
 
@@ -192,7 +206,7 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Ready when this TCP port of 127.0.0.1 accepts, when the output matches, or when the function says so. */
   readonly ready?: number | RegExp | (() => Promise<boolean>);
-  /** Milliseconds until a process that is not ready is an error; 20 s unless told. */
+  /** Milliseconds until a process that is not ready is an error; a minute unless told. One that ends is an error at once. */
   readonly within?: number;
 }
 
@@ -233,9 +247,10 @@ export async function startProcess(
     });
     child.once('exit', () => resolve());
   });
+  const said = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const running: Running = { child, output: () => text, stop: (signal) => stop(child, gone, signal) };
   scope.after(() => running.stop());
-  await waitUntilReady(running, `${command} ${args.join(' ')}`, options);
+  await waitUntilReady(running, said, `${command} ${args.join(' ')}`, options);
   return running;
 }
 
@@ -261,7 +276,13 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-async function waitUntilReady(running: Running, what: string, { ready, within = 20_000 }: StartOptions): Promise<void> {
+/** `said`: all that it wrote has been read, which is later than its end. */
+async function waitUntilReady(
+  running: Running,
+  said: Promise<void>,
+  what: string,
+  { ready, within = 60_000 }: StartOptions,
+): Promise<void> {
   if (ready === undefined) return;
   const isReady =
     typeof ready === 'number'
@@ -273,6 +294,7 @@ async function waitUntilReady(running: Running, what: string, { ready, within = 
   while (!(await isReady())) {
     const { exitCode, signalCode } = running.child;
     if (exitCode !== null || signalCode !== null || running.child.pid === undefined) {
+      await Promise.race([said, sleep(3_000, undefined, { ref: false })]);
       throw new Error(`${what} ended (${signalCode ?? exitCode}) before it was ready:\n${running.output()}`);
     }
     if (Date.now() > end) throw new Error(`${what} was not ready within ${within} ms:\n${running.output()}`);

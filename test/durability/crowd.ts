@@ -1,9 +1,10 @@
 /** Lintel as the proxy of two apps, with many accounts, and what people in it did and were told. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, usersFile } from '../black-box/lintel.ts';
+import { usersFile } from '../black-box/lintel.ts';
 import { headerOf, type Reply } from '../black-box/raw.ts';
 import { Browser, PASSWORD, PORTAL } from '../outpost/street.ts';
+import { freePort } from '../parts.ts';
 import type { Site } from './server.ts';
 
 export const ONE = 'https://one.example.com';

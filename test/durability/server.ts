@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort, ROOT, usersFile } from '../black-box/lintel.ts';
+import { ROOT, usersFile } from '../black-box/lintel.ts';
 import { type Address, ask, type Reply, valuesOf } from '../black-box/raw.ts';
+import { freePort } from '../parts.ts';
 
 const PORTAL = 'auth.example.test';
 const APP = 'app.example.test';
