@@ -2,6 +2,7 @@ import { isJsonObject, type Json, type JsonObject, member, NO_ATTRIBUTES } from 
 import { isForbiddenOwnedName } from './profile/owned-names.ts';
 import { foldName } from './text/header-list.ts';
 import { exactHeaderValue } from './text/header-value.ts';
+import { quoteName } from './text/quote.ts';
 
 /**
  * authentik's merge (contract authentik §4): maps merge deeply, lists append, anything else overrides; later wins. A
@@ -84,23 +85,15 @@ function readHeader(name: string, json: Json): AdditionalHeader | string {
   const text = json === null ? '' : typeof json === 'string' ? json : JSON.stringify(json);
   const value = exactHeaderValue(text, 'utf8');
   if (value !== '' || text === '') return { name, value };
-  return `The header ${quoted(name)} is left out: its value holds a line break, a control or invisible character, or a space at an end.`;
+  return `The header ${quoteName(name)} is left out: its value holds a line break, a control or invisible character, or a space at an end.`;
 }
 
 function nameProblem(name: string): string | undefined {
-  if (!TOKEN.test(name)) return `${quoted(name)} is left out: it is no header name.`;
+  if (!TOKEN.test(name)) return `${quoteName(name)} is left out: it is no header name.`;
   if (name.toLowerCase() === 'authorization' || !isForbiddenOwnedName(name)) return undefined;
-  return `The header ${quoted(name)} is left out: it belongs to the connection or to what proxies say of a request.`;
+  return `The header ${quoteName(name)} is left out: it belongs to the connection or to what proxies say of a request.`;
 }
 
 function twinProblem(earlier: string, later: string): string {
-  return `${quoted(earlier)} and ${quoted(later)} are one header to many apps; the later one counts.`;
-}
-
-/** For messages: escapes what a terminal would act on. */
-function quoted(text: string): string {
-  return JSON.stringify(text.toWellFormed()).replace(
-    /[\p{C}\p{Zl}\p{Zp}]/gu,
-    (c) => `\\u${c.codePointAt(0)?.toString(16).padStart(4, '0')}`,
-  );
+  return `${quoteName(earlier)} and ${quoteName(later)} are one header to many apps; the later one counts.`;
 }

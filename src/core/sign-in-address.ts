@@ -5,8 +5,9 @@ import type { PortalAddress } from './policy/compile.ts';
 import type { Candidates } from './policy/decide.ts';
 import type { ParseUrl } from './ports.ts';
 import { err, ok, type Result } from './result.ts';
-import { known, pageUrl, quoteAddress, targetUrl } from './target.ts';
+import { known, pageUrl, targetUrl } from './target.ts';
 import { isWithin } from './text/host.ts';
+import { quoteAddress } from './text/quote.ts';
 import { escapedPath, parseQuery, queryComponent, queryText } from './text/url-encode.ts';
 
 /** Below which of the two names Lintel sends people to its own pages on the host of an app: the ones that its users know. */

@@ -3,6 +3,7 @@ import { err, ok, type Result } from './result.ts';
 import { type Host, parseAuthority } from './text/host.ts';
 import { formatIp, type Ip } from './text/ip.ts';
 import { type Path, parsePath } from './text/path.ts';
+import { quote, quoteAddress } from './text/quote.ts';
 import { escapedPath } from './text/url-encode.ts';
 
 export type Scheme = 'https' | 'http' | 'wss' | 'ws';
@@ -102,17 +103,3 @@ export function effectivePort(t: { readonly scheme: Scheme; readonly port: numbe
 export function describeClient(client: Ip | Unknown): string {
   return known(client) ? formatIp(client) : 'unknown';
 }
-
-/** For log lines: bounded, and no byte that a terminal acts on. */
-export function quote(text: string): string {
-  const cut = text.length > 200 ? `${text.slice(0, 200)}…` : text;
-  return JSON.stringify(cut).replace(TERMINAL, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
-/** As `quote`, for addresses: without the query, where tokens live. */
-export function quoteAddress(text: string): string {
-  const mark = text.indexOf('?');
-  return quote(mark < 0 ? text : `${text.slice(0, mark)}?…`);
-}
-
-const TERMINAL = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;

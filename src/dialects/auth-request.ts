@@ -2,7 +2,7 @@ import type { Dialect } from '../core/dialect.ts';
 import { type Fault, fault } from '../core/fault.ts';
 import { forwardedClient } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { quoteAddress } from '../core/target.ts';
+import { quoteAddress } from '../core/text/quote.ts';
 import { answer } from './answer.ts';
 import { OF_AUTHELIA } from './of-authelia.ts';
 import { endpointParameter, forwarded } from './read.ts';

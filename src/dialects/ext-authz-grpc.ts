@@ -4,10 +4,11 @@ import type { Rendering } from '../core/dialect.ts';
 import { type Fault, fault } from '../core/fault.ts';
 import { forwardedClient, type TrustedPeer } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { quote, type TargetParts, type Unknown } from '../core/target.ts';
+import type { TargetParts, Unknown } from '../core/target.ts';
 import { withoutCookies } from '../core/text/cookie.ts';
 import { all, first, foldName, single } from '../core/text/header-list.ts';
 import type { Ip } from '../core/text/ip.ts';
+import { quote } from '../core/text/quote.ts';
 import { answer } from './answer.ts';
 import { forwardedOr } from './read.ts';
 

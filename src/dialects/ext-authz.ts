@@ -2,7 +2,7 @@ import type { Dialect } from '../core/dialect.ts';
 import { fault } from '../core/fault.ts';
 import { forwardedClient } from '../core/peer.ts';
 import { err, ok } from '../core/result.ts';
-import { quote } from '../core/target.ts';
+import { quote } from '../core/text/quote.ts';
 import { answer } from './answer.ts';
 import { OF_AUTHELIA } from './of-authelia.ts';
 import { connectionScheme, forwarded, forwardedOr, headerText } from './read.ts';

@@ -2,7 +2,7 @@ import type { Dialect } from '../core/dialect.ts';
 import { fault } from '../core/fault.ts';
 import { forwardedClient } from '../core/peer.ts';
 import { err, ok } from '../core/result.ts';
-import { quote } from '../core/target.ts';
+import { quote } from '../core/text/quote.ts';
 import { agreesWithForwardedHost } from './outpost.ts';
 import { answerOutpost, SENDS_ON } from './outpost-answer.ts';
 import { forwarded, forwardedOr } from './read.ts';

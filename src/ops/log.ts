@@ -1,4 +1,5 @@
 import pino from 'pino';
+import { quoteWhole } from '../core/text/quote.ts';
 
 export type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
@@ -36,8 +37,5 @@ export function createLog(level: Level, format: 'json' | 'text'): Log {
 /** Text lines hold what strangers sent, so anything but plain words is quoted and escaped. */
 function quoted(value: string): string {
   if (/^[\w.:/@*,+-]+$/.test(value)) return value;
-  return JSON.stringify(value).replace(TERMINAL, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return quoteWhole(value);
 }
-
-/** C1 controls (U+009B begins a command as ESC [ does) and marks that turn the direction of text. */
-const TERMINAL = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;

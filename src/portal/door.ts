@@ -4,7 +4,7 @@ import { FAULTS, type Fault, fault } from '../core/fault.ts';
 import { describePeer } from '../core/peer.ts';
 import type { PortalAddress } from '../core/policy/compile.ts';
 import type { Result } from '../core/result.ts';
-import { quote } from '../core/target.ts';
+import { quote } from '../core/text/quote.ts';
 import type { Reply } from '../core/wire.ts';
 import type { DoorRequest, PortalDeps } from './deps.ts';
 import { doorPresence, isSecureOrigin, portalOf, signedOutUrl } from './door-presence.ts';

@@ -1,6 +1,6 @@
 import { type Fault, fault } from '../core/fault.ts';
-import { quote } from '../core/target.ts';
 import { first, single } from '../core/text/header-list.ts';
+import { quote } from '../core/text/quote.ts';
 import type { Wire } from '../core/wire.ts';
 
 /** `form`: sent by a browser, which always says where from. `json`: may come from a program that is no browser. */

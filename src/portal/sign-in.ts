@@ -1,5 +1,5 @@
 import { fault } from '../core/fault.ts';
-import { quoteAddress } from '../core/target.ts';
+import { quoteAddress } from '../core/text/quote.ts';
 import type { Reply } from '../core/wire.ts';
 import { ACCOUNT } from './account.ts';
 import { deniedSheet, duration, type Exits, levelSheet, loopSheet, throttleSheet } from './fault-pages.ts';

@@ -1,7 +1,7 @@
 import type { UpstreamServer } from '../core/app.ts';
 import { type Fault, fault } from '../core/fault.ts';
-import { quoteAddress } from '../core/target.ts';
 import { parsePath } from '../core/text/path.ts';
+import { quoteAddress } from '../core/text/quote.ts';
 
 /**
  * The request head with the server's base path before the received target, byte for byte. Policy judged the received

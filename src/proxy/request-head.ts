@@ -1,7 +1,7 @@
 import { type Fault, fault } from '../core/fault.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { quote } from '../core/target.ts';
 import { withoutCookies } from '../core/text/cookie.ts';
+import { quote } from '../core/text/quote.ts';
 import { tunnelProtocols } from '../core/text/upgrade.ts';
 import type { Wire } from '../core/wire.ts';
 import { connectionOptions, type HeaderNames, nominated } from './hop-by-hop.ts';

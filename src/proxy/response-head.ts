@@ -1,4 +1,4 @@
-import { quote } from '../core/target.ts';
+import { quote } from '../core/text/quote.ts';
 import { connectionOptions, type HeaderNames, nominated } from './hop-by-hop.ts';
 
 /** How the end of a response body is found (RFC 9112 §6.3). */

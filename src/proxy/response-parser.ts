@@ -1,4 +1,4 @@
-import { quote } from '../core/target.ts';
+import { quote } from '../core/text/quote.ts';
 import { type BodyPart, ChunkedDecoder } from './chunked-decoder.ts';
 import { connectionOptions } from './hop-by-hop.ts';
 import { isMalformed, parseResponseHead, type ResponseHead, type ResponseRules } from './response-head.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Profile } from '../../src/core/profile/profile.ts';
 import { compileTell, NO_FACTS } from '../../src/core/profile/tell.ts';
 import { plainUser, type User } from '../../src/core/subject.ts';
-import { quote } from '../../src/core/target.ts';
+import { quote } from '../../src/core/text/quote.ts';
 
 /**
  * Class 3, one name for two things, turned around: two people for one value. An encoding that cannot hold a name must

@@ -3,6 +3,7 @@ import type { Expression, ExpressionInput, RouteBySignIn, Routing } from '../../
 import { isJsonObject, type Json, type JsonObject, member, NO_ATTRIBUTES } from '../../core/json.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import { foldName } from '../../core/text/header-list.ts';
+import { quoteName } from '../../core/text/quote.ts';
 import { suggest } from '../suggest.ts';
 import type { Path } from '../tree.ts';
 import { type AllowedBackend, isAllowed, parseAllowed, parseBackend, parseHostHeader } from './backend.ts';
@@ -198,11 +199,7 @@ function kindOf(value: Json): string {
   return typeof value === 'object' ? 'a dict' : typeof value === 'string' ? 'text' : `a ${typeof value}`;
 }
 
-/** For messages: short, and without what a terminal would act on. */
+/** For messages: short. */
 function quoted(text: string): string {
-  const short = text.length > 100 ? `${text.slice(0, 100)}…` : text;
-  return JSON.stringify(short.toWellFormed()).replace(
-    /[\p{C}\p{Zl}\p{Zp}]/gu,
-    (c) => `\\u${c.codePointAt(0)?.toString(16).padStart(4, '0')}`,
-  );
+  return quoteName(text.length > 100 ? `${text.slice(0, 100)}…` : text);
 }

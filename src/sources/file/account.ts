@@ -2,8 +2,9 @@ import { hash } from 'node:crypto';
 import { type JsonObject, NO_ATTRIBUTES } from '../../core/json.ts';
 import type { Result } from '../../core/result.ts';
 import type { User } from '../../core/subject.ts';
+import { quoteName } from '../../core/text/quote.ts';
 import { readAttributes } from './attribute-values.ts';
-import { checkKeys, field, groupNames, INVISIBLE, place, quoted, type Report, text, texts } from './fields.ts';
+import { checkKeys, field, groupNames, INVISIBLE, place, type Report, text, texts } from './fields.ts';
 import { booleanOf, isNothing, type Mapping, type Pair } from './node.ts';
 
 export interface Account {
@@ -27,7 +28,7 @@ export function readAccount(entry: Pair, checkHash: CheckHash, report: Report): 
   const name = entry.key.text;
   const map = entry.value;
   if (map.kind !== 'map') {
-    const message = `The user ${quoted(name)} has no attributes.`;
+    const message = `The user ${quoteName(name)} has no attributes.`;
     report({ severity: 'error', ...place(entry.key), message, hint: 'Give at least password and displayname.' });
     return undefined;
   }
@@ -47,7 +48,7 @@ function build(entry: Pair, map: Mapping, checkHash: CheckHash, report: Report):
   const passwordHash = text(map, 'password', report);
   const displayName = text(map, 'displayname', report);
   if (displayName === '') {
-    report({ severity: 'warning', ...place(entry.key), message: `The user ${quoted(name)} has no displayname.` });
+    report({ severity: 'warning', ...place(entry.key), message: `The user ${quoteName(name)} has no displayname.` });
   }
   const groups = groupNames(map, 'groups', name, report);
   const attributes = attributesOf(name, map, report);
@@ -84,7 +85,7 @@ function ownUid(name: string, map: Mapping, report: Report): string | undefined 
   if (value === undefined || isNothing(value)) return undefined;
   const uid = value.kind === 'scalar' ? value.text.trim().toLowerCase() : '';
   if (/^[0-9a-f]{64}$/.test(uid)) return uid;
-  const message = `The uid of ${quoted(name)} is not 64 hexadecimal digits.`;
+  const message = `The uid of ${quoteName(name)} is not 64 hexadecimal digits.`;
   report({ severity: 'error', ...place(value), message, hint: 'Copy the one it had before, or leave it out.' });
   return undefined;
 }
@@ -103,7 +104,7 @@ function hashCost(entry: Pair, map: Mapping, encoded: string, checkHash: CheckHa
   const checked = checkHash(encoded);
   if (checked.ok) return checked.value;
   const at = field(map, 'password')?.value ?? entry.key;
-  const message = `The password hash of ${quoted(entry.key.text)} ${checked.error}.`;
+  const message = `The password hash of ${quoteName(entry.key.text)} ${checked.error}.`;
   report({ severity: 'error', ...place(at), message, hint: `Run "lintel users passwd ${entry.key.text}".` });
   return 0;
 }
@@ -113,13 +114,13 @@ const MAX_NAME = 200;
 /** Why nobody may have this name, as a sentence; undefined when it is fine. Such names reach apps in headers. */
 export function nameProblem(name: string): string | undefined {
   if (name === '') return 'A user has an empty name.';
-  if (INVISIBLE.test(name)) return `The user name ${quoted(name)} holds a control or invisible character.`;
-  if (name !== name.trim()) return `The user name ${quoted(name)} begins or ends with a space.`;
+  if (INVISIBLE.test(name)) return `The user name ${quoteName(name)} holds a control or invisible character.`;
+  if (name !== name.trim()) return `The user name ${quoteName(name)} begins or ends with a space.`;
   if (/[,;|]/.test(name)) {
-    return `The user name ${quoted(name)} holds ",", ";" or "|", which apps take for the end of a value in a header.`;
+    return `The user name ${quoteName(name)} holds ",", ";" or "|", which apps take for the end of a value in a header.`;
   }
   return name.length > MAX_NAME
-    ? `The user name ${quoted(name.slice(0, 20))}… is longer than 200 characters.`
+    ? `The user name ${quoteName(name.slice(0, 20))}… is longer than 200 characters.`
     : undefined;
 }
 
@@ -129,7 +130,7 @@ function checkName(entry: Pair, report: Report): void {
   if (message !== undefined) {
     report({ severity: 'error', ...place(entry.key), message, hint: 'Rename this user.' });
   } else if (name.includes(':')) {
-    const doubt = `The user ${quoted(name)} cannot use HTTP Basic, where a name ends at its first colon.`;
+    const doubt = `The user ${quoteName(name)} cannot use HTTP Basic, where a name ends at its first colon.`;
     report({ severity: 'warning', ...place(entry.key), message: doubt });
   }
 }

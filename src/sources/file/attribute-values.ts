@@ -1,6 +1,7 @@
 import { additionalHeaders } from '../../core/attributes.ts';
 import { isJsonObject, type Json, type JsonObject, member, NO_ATTRIBUTES } from '../../core/json.ts';
-import { field, place, quoted, type Report } from './fields.ts';
+import { quoteName } from '../../core/text/quote.ts';
+import { field, place, type Report } from './fields.ts';
 import { booleanOf, isNothing, type List, type Mapping, type Node, type Scalar } from './node.ts';
 
 /**
@@ -10,7 +11,7 @@ import { booleanOf, isNothing, type List, type Mapping, type Node, type Scalar }
 export function readAttributes(of: string, node: Node | undefined, report: Report): JsonObject {
   if (node === undefined || isNothing(node)) return NO_ATTRIBUTES;
   if (node.kind !== 'map') {
-    const message = `The attributes of ${quoted(of)} are not a map.`;
+    const message = `The attributes of ${quoteName(of)} are not a map.`;
     report({ severity: 'error', ...place(node), message, hint: 'Write "name: value" for each of them.' });
     return NO_ATTRIBUTES;
   }
@@ -49,7 +50,7 @@ function mayTake(r: Reading, at: Node, text: string): boolean {
 }
 
 function refuse(r: Reading, at: Node, what: string): null {
-  const message = `The attributes of ${quoted(r.of)} ${what}.`;
+  const message = `The attributes of ${quoteName(r.of)} ${what}.`;
   const hint = 'Keep what no app and no rule needs elsewhere.';
   if (!r.isOver) r.report({ severity: 'error', ...place(at), message, hint });
   r.isOver = true;
@@ -66,12 +67,12 @@ function fromMap(r: Reading, map: Mapping, depth: number): JsonObject {
   for (const { key, value } of map.pairs) {
     if (!mayTake(r, key, key.text)) break;
     if (key.isPlain && key.text === '<<') {
-      const message = `"<<" in the attributes of ${quoted(r.of)} is ignored: YAML 1.2 has no merge keys.`;
+      const message = `"<<" in the attributes of ${quoteName(r.of)} is ignored: YAML 1.2 has no merge keys.`;
       r.report({ severity: 'warning', ...place(key), message, hint: 'Write the values out.' });
       continue;
     }
     if (members.has(key.text)) {
-      const message = `${quoted(key.text)} of ${quoted(r.of)} is there twice.`;
+      const message = `${quoteName(key.text)} of ${quoteName(r.of)} is there twice.`;
       r.report({ severity: 'error', ...place(key), message, hint: 'Keep one of them.' });
     }
     members.set(key.text, fromNode(r, value, depth));
@@ -89,7 +90,7 @@ function fromScalar(r: Reading, node: Scalar): Json {
   if (/^[tf]/i.test(node.text)) return booleanOf(node) ?? node.text;
   if (!NUMBER.test(node.text)) {
     if (NO_JSON.test(node.text))
-      doubt(r, node, `${quoted(node.text)} is taken as a text: no app could read the number`);
+      doubt(r, node, `${quoteName(node.text)} is taken as a text: no app could read the number`);
     return node.text;
   }
   const value = Number(node.text);
@@ -102,7 +103,7 @@ function fromScalar(r: Reading, node: Scalar): Json {
 }
 
 function doubt(r: Reading, at: Scalar, what: string): void {
-  const message = `In the attributes of ${quoted(r.of)} ${what}.`;
+  const message = `In the attributes of ${quoteName(r.of)} ${what}.`;
   r.report({ severity: 'warning', ...place(at), message, hint: 'Put it in quotes if it is meant as a text.' });
 }
 

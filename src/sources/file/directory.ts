@@ -3,8 +3,9 @@ import { NO_ATTRIBUTES } from '../../core/json.ts';
 import { NO_HEADER_NAMES } from '../../core/ports.ts';
 import type { User } from '../../core/subject.ts';
 import { foldName } from '../../core/text/header-list.ts';
+import { quoteName } from '../../core/text/quote.ts';
 import type { Account } from './account.ts';
-import { quoted, type Report } from './fields.ts';
+import type { Report } from './fields.ts';
 import type { Groups } from './group.ts';
 import { checkParents, isSameJson, isSameList, type Membership, Memberships } from './memberships.ts';
 import { Pace } from './pace.ts';
@@ -123,7 +124,7 @@ function checkUids(accounts: ReadonlyMap<string, Account>, report: Report): void
     const other = owners.get(account.user.uid);
     owners.set(account.user.uid, account);
     if (other === undefined) return;
-    const message = `${quoted(account.user.name)} has the same uid as ${quoted(other.user.name)} in line ${other.line}.`;
+    const message = `${quoteName(account.user.name)} has the same uid as ${quoteName(other.user.name)} in line ${other.line}.`;
     report({ severity: 'error', line: account.line, column: 1, message, hint: 'Give each account its own.' });
   }
 }
@@ -136,7 +137,7 @@ function headerNamesOf({ accounts, groups }: Content, before: readonly string[],
     const first = names.get(fold);
     if (first === undefined) names.set(fold, { name, line });
     if (first === undefined || first.name === name || first.line === line) return;
-    const message = `The header ${quoted(name)} is written ${quoted(first.name)} in line ${first.line}; to apps they are one.`;
+    const message = `The header ${quoteName(name)} is written ${quoteName(first.name)} in line ${first.line}; to apps they are one.`;
     report({ severity: 'warning', line, column: 1, message, hint: 'Write it one way: only then they are merged.' });
   };
   for (const { attributes, at } of groups.values())

@@ -1,4 +1,5 @@
 import { suggest } from '../../config/suggest.ts';
+import { quoteName } from '../../core/text/quote.ts';
 import { isNothing, type Mapping, type Node, type Pair, type UserFileProblem } from './node.ts';
 
 /** Takes each problem as it is met. */
@@ -20,7 +21,7 @@ export function text(map: Mapping, key: string, report: Report): string {
   const value = field(map, key)?.value;
   if (value === undefined || isNothing(value)) return '';
   if (value.kind === 'scalar') return value.text.trim();
-  report({ severity: 'error', ...place(value), message: `${quoted(key)} is not a text.`, hint: 'Write one value.' });
+  report({ severity: 'error', ...place(value), message: `${quoteName(key)} is not a text.`, hint: 'Write one value.' });
   return '';
 }
 
@@ -32,7 +33,7 @@ export function texts(map: Mapping, key: string, report: Report): string[] {
   for (const item of value.kind === 'list' ? value.items : [value]) {
     if (item.kind === 'scalar') out.push(isNothing(item) ? '' : item.text.trim());
     else {
-      const message = `${quoted(key)} is not a list of texts.`;
+      const message = `${quoteName(key)} is not a list of texts.`;
       report({ severity: 'error', ...place(item), message, hint: 'Write one text for each "-".' });
     }
   }
@@ -53,18 +54,18 @@ export function groupNames(map: Mapping, key: string, of: string, report: Report
 export function checkGroupName(group: string, at: Node, of: string, report: Report): boolean {
   const about = (severity: 'error' | 'warning', message: string) => report({ severity, ...place(at), message });
   if (group === '') {
-    about('warning', `A group of ${quoted(of)} is empty; it is left out.`);
+    about('warning', `A group of ${quoteName(of)} is empty; it is left out.`);
     return false;
   }
   if (INVISIBLE.test(group)) {
-    about('error', `The group ${quoted(group)} holds a control or invisible character.`);
+    about('error', `The group ${quoteName(group)} holds a control or invisible character.`);
     return false;
   }
   for (const [separator, header] of SEPARATORS) {
     if (!group.includes(separator)) continue;
     about(
       'warning',
-      `The group ${quoted(group)} holds "${separator}": it counts in rules but is left out of ${header}.`,
+      `The group ${quoteName(group)} holds "${separator}": it counts in rules but is left out of ${header}.`,
     );
   }
   return true;
@@ -80,22 +81,14 @@ export function checkKeys(of: string, map: Mapping, known: ReadonlySet<string>, 
   const seen = new Set<string>();
   for (const { key } of map.pairs) {
     if (seen.has(key.text)) {
-      const message = `${quoted(key.text)} of ${quoted(of)} is there twice.`;
+      const message = `${quoteName(key.text)} of ${quoteName(of)} is there twice.`;
       report({ severity: 'error', ...place(key), message, hint: 'Keep one of them.' });
     }
     seen.add(key.text);
     if (known.has(key.text)) continue;
-    const message = `${quoted(key.text)} of ${quoted(of)} is not an attribute that is known here; it is ignored.`;
+    const message = `${quoteName(key.text)} of ${quoteName(of)} is not an attribute that is known here; it is ignored.`;
     const near = suggest(key.text, known);
     const hint = near === undefined ? 'Attributes of your own stand below "attributes:".' : `Did you mean ${near}?`;
     report({ severity: 'warning', ...place(key), message, hint });
   }
-}
-
-/** For messages: escapes what a terminal would act on. */
-export function quoted(value: string): string {
-  return JSON.stringify(value).replace(
-    /[\p{C}\p{Zl}\p{Zp}]/gu,
-    (c) => `\\u${c.codePointAt(0)?.toString(16).padStart(4, '0')}`,
-  );
 }

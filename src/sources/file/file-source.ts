@@ -4,10 +4,10 @@ import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import type { UserSource } from '../../core/ports.ts';
 import { err, ok, type Result } from '../../core/result.ts';
+import { quoteName } from '../../core/text/quote.ts';
 import { type Account, type CheckHash, readAccount } from './account.ts';
 import { buildDirectory, type Directory, EMPTY, findTyped, type Search } from './directory.ts';
 import { readEntries, type Sink } from './entries.ts';
-import { quoted } from './fields.ts';
 import { type Group, gatherGroups, readGroup } from './group.ts';
 import type { Pair, UserFileProblem } from './node.ts';
 
@@ -177,7 +177,7 @@ function unreadable(error: unknown): Result<never, readonly UserFileProblem[]> {
 function otherKey(key: string, line: number): UserFileProblem {
   return key === 'users' || key === 'groups'
     ? { severity: 'error', line, column: 1, message: `"${key}:" is there twice.`, hint: `Put all ${key} below one.` }
-    : { severity: 'warning', line, column: 1, message: `${quoted(key)} is not known here; it is ignored.` };
+    : { severity: 'warning', line, column: 1, message: `${quoteName(key)} is not known here; it is ignored.` };
 }
 
 /** The bytes of the file, or why there are none. */

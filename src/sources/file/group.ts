@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../core/json.ts';
+import { quoteName } from '../../core/text/quote.ts';
 import { readAttributes } from './attribute-values.ts';
-import { checkGroupName, checkKeys, field, groupNames, place, quoted, type Report } from './fields.ts';
+import { checkGroupName, checkKeys, field, groupNames, place, type Report } from './fields.ts';
 import { isNothing, type Node, type Pair } from './node.ts';
 
 /** A group that has an entry of its own. */
@@ -23,7 +24,7 @@ export function readGroup(entry: Pair, report: Report): Group | undefined {
   const { key, value } = entry;
   const name = key.text.trim();
   if (value.kind !== 'map' && !isNothing(value)) {
-    const message = `The group ${quoted(name)} is not a map.`;
+    const message = `The group ${quoteName(name)} is not a map.`;
     report({ severity: 'error', ...place(value), message, hint: 'It may have "parents:" and "attributes:".' });
     return undefined;
   }
@@ -48,7 +49,7 @@ export function gatherGroups(read: readonly Group[], report: Report): Groups {
     const twin = groups.get(group.name);
     if (twin === undefined) groups.set(group.name, group);
     else {
-      const message = `The group ${quoted(group.name)} is there twice, the first time in line ${twin.at.line}.`;
+      const message = `The group ${quoteName(group.name)} is there twice, the first time in line ${twin.at.line}.`;
       report({ severity: 'error', ...place(group.at), message, hint: 'Remove one of them.' });
     }
   }
@@ -104,8 +105,8 @@ const MAX_NAMED = 20;
 function reportCircle(circle: readonly Group[], report: Report): void {
   const [first] = circle;
   if (first === undefined) return;
-  const named = circle.slice(0, MAX_NAMED).map((g) => `${quoted(g.name)} (line ${g.parentsAt.line})`);
+  const named = circle.slice(0, MAX_NAMED).map((g) => `${quoteName(g.name)} (line ${g.parentsAt.line})`);
   if (circle.length > MAX_NAMED) named.push(`${circle.length - MAX_NAMED} more`);
-  const message = `These groups are their own ancestors: ${[...named, quoted(first.name)].join(' → ')}.`;
+  const message = `These groups are their own ancestors: ${[...named, quoteName(first.name)].join(' → ')}.`;
   report({ severity: 'error', ...place(first.at), message, hint: 'Take one of these parents out.' });
 }

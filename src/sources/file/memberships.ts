@@ -1,7 +1,8 @@
 import { suggest } from '../../config/suggest.ts';
 import { mergeAttributes } from '../../core/attributes.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { place, quoted, type Report } from './fields.ts';
+import { quoteName } from '../../core/text/quote.ts';
+import { place, type Report } from './fields.ts';
 import { type Groups, withAncestors } from './group.ts';
 
 /** What a set of groups brings to each of its members, who share it. */
@@ -88,12 +89,12 @@ export function checkParents(groups: Groups, used: Iterable<Membership>, report:
     const near = known.has(parent) || parent.length < MIN_LENGTH ? undefined : suggest(parent, known);
     const at = groups.get(child)?.parentsAt;
     if (near === undefined || at === undefined) continue;
-    const message = `Nobody is in the group ${quoted(parent)}, a parent of ${quoted(child)}. Did you mean ${quoted(near)}?`;
+    const message = `Nobody is in the group ${quoteName(parent)}, a parent of ${quoteName(child)}. Did you mean ${quoteName(near)}?`;
     report({
       severity: 'warning',
       ...place(at),
       message,
-      hint: `If not, give it an entry, ${quoted(parent)}, below groups:.`,
+      hint: `If not, give it an entry, ${quoteName(parent)}, below groups:.`,
     });
   }
 }
