@@ -9,7 +9,7 @@ import { describePeer, type TrustedPeer, trustPeer } from '../core/peer.ts';
 import type { MaybePromise, UserSource } from '../core/ports.ts';
 import { ownedFolds } from '../core/profile/owned-names.ts';
 import { doorOf } from '../core/sign-in-address.ts';
-import { effectivePort, isSecure, known, type Target } from '../core/target.ts';
+import { effectivePort, known, pageScheme, type Target } from '../core/target.ts';
 import { first, type HeaderList } from '../core/text/header-list.ts';
 import { formatIp } from '../core/text/ip.ts';
 import { quote, quoteAddress } from '../core/text/quote.ts';
@@ -168,7 +168,7 @@ function assertions(target: Target, { subject, told, consumed }: Judged): Assert
   return {
     identity: told.identity,
     clientAddress: known(target.client) ? formatIp(target.client) : undefined,
-    scheme: isSecure(target.scheme) ? 'https' : 'http',
+    scheme: pageScheme(target.scheme),
     host: hostAsWritten(target),
     port: effectivePort(target),
     hostHeader: subject.kind === 'user' ? subject.routing?.hostHeader : undefined,

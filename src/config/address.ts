@@ -4,6 +4,7 @@ import type { HostPattern } from '../core/policy/rule.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { type Host, parseAuthority, parseHost } from '../core/text/host.ts';
 import { parseIp } from '../core/text/ip.ts';
+import { defaultPort, type WebScheme, webOrigin } from '../core/text/origin.ts';
 import { parseUpstreamUrl, type UpstreamUrl } from '../core/text/upstream-url.ts';
 import type { ListenAddress, PortalAddress } from './settings.ts';
 
@@ -46,17 +47,13 @@ function splitUrl(text: string): UrlParts | undefined {
 }
 
 /** The port of an authority (the scheme's own when there is none) and the host before it, as written. */
-function splitPort(authority: string, scheme: string): { host: string; port: number } | undefined {
+function splitPort(authority: string, scheme: WebScheme): { host: string; port: number } | undefined {
   const m = /^(\[[^\]]*\]|[^:]*)(?::([1-9][0-9]{0,4}))?$/.exec(authority);
   const port = m?.[2] === undefined ? defaultPort(scheme) : Number(m[2]);
   return m === null || port > 65535 ? undefined : { host: m[1] ?? '', port };
 }
 
-function defaultPort(scheme: string): number {
-  return scheme === 'https' ? 443 : 80;
-}
-
-function webScheme(scheme: string): 'https' | 'http' | undefined {
+function webScheme(scheme: string): WebScheme | undefined {
   return scheme === 'https' || scheme === 'http' ? scheme : undefined;
 }
 
@@ -78,7 +75,7 @@ export function parseAppUrl(text: string): Result<AppUrl, Refusal> {
 export function parsePortal(text: string): Result<PortalAddress, Refusal> {
   const parts = splitUrl(text);
   const scheme = parts === undefined ? undefined : webScheme(parts.scheme);
-  const split = parts === undefined ? undefined : splitPort(parts.authority, parts.scheme);
+  const split = parts === undefined || scheme === undefined ? undefined : splitPort(parts.authority, scheme);
   const host = split === undefined ? undefined : configuredHost(split.host);
   if (parts === undefined || scheme === undefined || split === undefined || host === undefined) {
     return err([`${text} is not an http or https address.`, 'Write it as https://auth.example.com.']);
@@ -87,7 +84,7 @@ export function parsePortal(text: string): Result<PortalAddress, Refusal> {
     return err([`The path of ${text} is not a plain path.`, 'Use letters, digits and dashes between single slashes.']);
   }
   const basePath = parts.path.replace(/\/$/, '');
-  const origin = `${scheme}://${host}${split.port === defaultPort(scheme) ? '' : `:${split.port}`}`;
+  const origin = webOrigin(scheme, host, split.port);
   const written = `${scheme}://${host}${parts.authority.slice(split.host.length)}`;
   return ok({ scheme, host, port: split.port, basePath, origin, url: `${written}${parts.path || '/'}${parts.query}` });
 }
@@ -110,7 +107,7 @@ export function parseOrigin(text: string): string | undefined {
   const split = splitPort(parts.authority, scheme);
   const host = split === undefined ? undefined : configuredHost(split.host);
   if (split === undefined || host === undefined) return undefined;
-  return `${scheme}://${host}${split.port === defaultPort(scheme) ? '' : `:${split.port}`}`;
+  return webOrigin(scheme, host, split.port);
 }
 
 /** `host:port`, `http://host:port`, `https://host[:port]`, `unix:/path`; without a host, or with `*`: every address. */

@@ -4,6 +4,7 @@ import type { Endpoint } from '../core/endpoint.ts';
 import type { TrustedProxies } from '../core/peer.ts';
 import type { Outcome, Place, Rule } from '../core/policy/rule.ts';
 import type { Network } from '../core/text/ip.ts';
+import type { WebScheme } from '../core/text/origin.ts';
 
 /** Everything that `lintel.yml` says, checked and typed. All paths are absolute, all durations milliseconds. */
 export interface Settings {
@@ -72,7 +73,7 @@ export interface TlsPair {
 }
 
 export interface PortalAddress {
-  readonly scheme: 'https' | 'http';
+  readonly scheme: WebScheme;
   /** Canonical: lower-case ASCII. */
   readonly host: string;
   /** Effective port. */

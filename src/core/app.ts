@@ -2,6 +2,7 @@ import type { RouteBySignIn } from './expression.ts';
 import type { HostPattern, Place, Rule, SubjectPattern } from './policy/rule.ts';
 import type { Profile } from './profile/profile.ts';
 import type { User } from './subject.ts';
+import type { WebScheme } from './text/origin.ts';
 
 /**
  * One protected application. Its mode follows from what it has (contract authentik.md §1): an upstream makes it
@@ -41,7 +42,7 @@ export interface App {
 }
 
 export interface AppUrl {
-  readonly scheme: 'https' | 'http';
+  readonly scheme: WebScheme;
   readonly host: HostPattern;
   /** Effective port. */
   readonly port: number;

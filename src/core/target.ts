@@ -2,11 +2,13 @@ import { type Fault, fault } from './fault.ts';
 import { err, ok, type Result } from './result.ts';
 import { type Host, parseAuthority } from './text/host.ts';
 import { formatIp, type Ip } from './text/ip.ts';
+import { defaultPort, type WebScheme } from './text/origin.ts';
 import { type Path, parsePath } from './text/path.ts';
 import { quote, quoteAddress } from './text/quote.ts';
 import { escapedPath } from './text/url-encode.ts';
 
-export type Scheme = 'https' | 'http' | 'wss' | 'ws';
+/** Of a request; a WebSocket may have its own. */
+export type Scheme = WebScheme | 'wss' | 'ws';
 
 /** A fact that this kind of proxy does not send. A rule that tests it denies and names the header to add. */
 export interface Unknown {
@@ -50,6 +52,11 @@ export function isSecure(scheme: Scheme): boolean {
   return scheme === 'https' || scheme === 'wss';
 }
 
+/** The scheme of pages at the same place: a WebSocket is no page. */
+export function pageScheme(scheme: Scheme): WebScheme {
+  return isSecure(scheme) ? 'https' : 'http';
+}
+
 /** True when the fact is known. */
 export function known(fact: string | Unknown): fact is string;
 export function known(fact: Ip | Unknown): fact is Ip;
@@ -88,7 +95,7 @@ export function targetUrl(t: Target): string {
 
 /** As `targetUrl`, for a browser to come back to: a WebSocket is no page, and its scheme none of a redirect. */
 export function pageUrl(t: Target): string {
-  return targetUrl({ ...t, scheme: isSecure(t.scheme) ? 'https' : 'http' });
+  return targetUrl({ ...t, scheme: pageScheme(t.scheme) });
 }
 
 export function targetOrigin(t: Target): string {
@@ -97,7 +104,7 @@ export function targetOrigin(t: Target): string {
 
 /** The port, filled in from the scheme when it was not written. */
 export function effectivePort(t: { readonly scheme: Scheme; readonly port: number | undefined }): number {
-  return t.port ?? (isSecure(t.scheme) ? 443 : 80);
+  return t.port ?? defaultPort(pageScheme(t.scheme));
 }
 
 export function describeClient(client: Ip | Unknown): string {

@@ -2,6 +2,7 @@ import { type Fault, fault } from '../core/fault.ts';
 import type { TrustedPeer } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { first, type HeaderList, type Single, single } from '../core/text/header-list.ts';
+import type { WebScheme } from '../core/text/origin.ts';
 import { decodeComponent, parseQuery } from '../core/text/url-encode.ts';
 import type { Wire } from '../core/wire.ts';
 
@@ -50,6 +51,6 @@ export function headerText(headers: HeaderList, name: string): string | undefine
 }
 
 /** The scheme of the connection itself, used where a proxy may leave the header out (contract §2.2). */
-export function connectionScheme(wire: Wire): 'https' | 'http' {
+export function connectionScheme(wire: Wire): WebScheme {
   return wire.encrypted ? 'https' : 'http';
 }

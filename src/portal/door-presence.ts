@@ -1,6 +1,7 @@
 import { cookieNames } from '../core/cookie-names.ts';
 import type { Policy, PortalAddress } from '../core/policy/compile.ts';
 import { opens, type SecretPurpose } from '../core/session.ts';
+import { hostIn } from '../core/text/origin.ts';
 import type { DoorRequest, PortalDeps } from './deps.ts';
 import { type Presence, presence } from './presence.ts';
 
@@ -8,14 +9,9 @@ export function isSecureOrigin(origin: string): boolean {
   return origin.startsWith('https:');
 }
 
-/** The host name of an origin, without port. */
-export function hostOf(origin: string): string {
-  return origin.replace(/^[a-z]+:\/\//, '').replace(/:\d+$/, '');
-}
-
 /** The portal of the cookie domain that the app lies in, else the main one. */
 export function portalOf(policy: Policy, r: DoorRequest): PortalAddress | undefined {
-  const { domain } = policy.lookup(hostOf(r.origin));
+  const { domain } = policy.lookup(hostIn(r.origin));
   return domain === undefined ? policy.source.portal : domain.portal;
 }
 
@@ -29,7 +25,7 @@ export async function doorPresence(deps: PortalDeps, r: DoorRequest): Promise<Pr
   const at = (cookie: string, door: SecretPurpose) => presence(deps, r.wire, cookie, (p) => opens(p, door));
   const { origin } = r;
   const own = await at(cookieNames(isSecureOrigin(origin)).app, { kind: 'app', origin });
-  const { domain } = deps.policy().lookup(hostOf(origin));
+  const { domain } = deps.policy().lookup(hostIn(origin));
   if (own.kind !== 'nobody' || domain === undefined) return own;
   return at(domain.cookie, { kind: 'gate', domain: domain.domain });
 }

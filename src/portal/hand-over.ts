@@ -4,10 +4,11 @@ import { err, ok, type Result } from '../core/result.ts';
 import { routingFor } from '../core/routing.ts';
 import type { HandOver, SecretPurpose } from '../core/session.ts';
 import { setCookie } from '../core/text/cookie.ts';
+import { hostIn } from '../core/text/origin.ts';
 import { parseQuery, queryComponent } from '../core/text/url-encode.ts';
 import { attempt } from './attempt.ts';
 import type { DoorRequest, PortalDeps } from './deps.ts';
-import { hostOf, isSecureOrigin, portalOf } from './door-presence.ts';
+import { isSecureOrigin, portalOf } from './door-presence.ts';
 import { secondsLeft } from './open-session.ts';
 import { holder, type SignedIn } from './presence.ts';
 import type { Seal } from './sealed.ts';
@@ -46,7 +47,7 @@ export function startFor(deps: PortalDeps, seal: Seal, r: DoorRequest, href: str
   const portal = portalOf(policy, r);
   if (portal === undefined) return err(fault('PORTAL-NONE', `no portal for ${r.origin}`));
   const to = `${portal.url}${portal.url.includes('?') ? '&' : '?'}rd=${queryComponent(href)}&rm=GET`;
-  const { domain } = policy.lookup(hostOf(r.origin));
+  const { domain } = policy.lookup(hostIn(r.origin));
   if (domain !== undefined && domain.givenAt === undefined) return ok({ location: to, cookies: [] });
   const { nonceHash, cookies } = begin(startContext(deps, seal, r), r.wire, href);
   return ok({ location: `${to}&state=${nonceHash}`, cookies });
@@ -55,7 +56,7 @@ export function startFor(deps: PortalDeps, seal: Seal, r: DoorRequest, href: str
 /** Bound to the origin where the cookie of the app is given: its own, or the external one of a whole domain. */
 function startContext(deps: PortalDeps, seal: Seal, r: DoorRequest) {
   const { secrets, clock } = deps;
-  const { domain } = deps.policy().lookup(hostOf(r.origin));
+  const { domain } = deps.policy().lookup(hostIn(r.origin));
   const shared = domain?.givenAt === undefined ? undefined : domain;
   const origin = shared?.givenAt ?? r.origin;
   return { seal, secrets, origin, domain: shared?.domain, secure: isSecureOrigin(origin), nowMs: clock.now() };
@@ -121,7 +122,7 @@ async function giveCookie(
   rd: string,
 ): Promise<Result<string, Fault>> {
   const { origin } = r;
-  const host = hostOf(origin);
+  const host = hostIn(origin);
   const routing = routingFor(r.app, user, { host, path: rd.slice(origin.length) });
   if (!routing.ok) return routing;
   const { domain } = deps.policy().lookup(host);

@@ -5,6 +5,7 @@ import type { HostPattern } from '../core/policy/rule.ts';
 import type { Subject, User } from '../core/subject.ts';
 import { canonicalTarget, type Target, type Unknown } from '../core/target.ts';
 import type { Ip } from '../core/text/ip.ts';
+import { webAuthority } from '../core/text/origin.ts';
 
 /** What policy says about somebody who is signed in as well as they can be here. */
 export type Verdict =
@@ -49,7 +50,7 @@ export function openApps(policy: Policy, user: User, subject: Subject, client: I
     for (const { scheme, host: pattern, port } of app.urls) {
       const host = certainHost(pattern, user);
       if (host === undefined) continue;
-      const authority = port === (scheme === 'https' ? 443 : 80) ? host : `${host}:${port}`;
+      const authority = webAuthority(scheme, host, port);
       const target = canonicalTarget({ scheme, authority, uri: '/', method: 'GET', client });
       if (!target.ok || judge(policy, target.value, subject).kind !== 'allow') continue;
       out.push({ name: app.name, title: app.title, href: `${scheme}://${authority}/`, host: authority, isDomain });

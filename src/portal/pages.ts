@@ -1,4 +1,5 @@
 import type { User } from '../core/subject.ts';
+import { authorityIn } from '../core/text/origin.ts';
 import { type Html, html, join } from './html.ts';
 import type { OpenApp } from './judge.ts';
 import { type Sheet, tile } from './layout.ts';
@@ -44,7 +45,7 @@ export function flag(name: string, on: boolean): Html {
 /** Where somebody is going is said first, so that a stolen link looks wrong. `verb`: empty on pages that go nowhere. */
 export function going(wish: Wish, verb = 'to open '): Html {
   if (wish.kind !== 'app') return html``;
-  const host = wish.to.origin.replace(/^[a-z]+:\/\//, '');
+  const host = authorityIn(wish.to.origin);
   const name = wish.name === host ? html`<strong>${host}</strong>` : html`<strong>${wish.name}</strong>`;
   const where = wish.name !== host && html`<span class="where">${host}</span>`;
   return html`<p class="going">${tile(wish.name)}<span>${verb}${name}${where}</span></p>

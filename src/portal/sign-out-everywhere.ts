@@ -5,10 +5,11 @@ import { ok, type Result } from '../core/result.ts';
 import { describeClient } from '../core/target.ts';
 import { setCookie } from '../core/text/cookie.ts';
 import { first } from '../core/text/header-list.ts';
+import { hostIn } from '../core/text/origin.ts';
 import type { Reply, Wire } from '../core/wire.ts';
 import { attempt } from './attempt.ts';
 import type { DoorRequest, PortalDeps } from './deps.ts';
-import { doorPresence, hostOf, isSecureOrigin, portalOf, signedOutUrl } from './door-presence.ts';
+import { doorPresence, isSecureOrigin, portalOf, signedOutUrl } from './door-presence.ts';
 import { named, type Presence } from './presence.ts';
 import { cookieHeaders, redirect } from './replies.ts';
 import { foreignChange } from './same-site.ts';
@@ -80,7 +81,7 @@ function onward(deps: PortalDeps, r: DoorRequest, status: 302 | 303): Reply {
   const policy = deps.policy();
   const portal = portalOf(policy, r);
   const secure = isSecureOrigin(r.origin);
-  const { domain } = policy.lookup(hostOf(r.origin));
+  const { domain } = policy.lookup(hostIn(r.origin));
   const gone =
     domain === undefined
       ? removal(cookieNames(secure).app, secure)

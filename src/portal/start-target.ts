@@ -1,9 +1,9 @@
 import { isDoorReading } from '../core/door-path.ts';
 import { targetUrl } from '../core/target.ts';
 import { isWithin } from '../core/text/host.ts';
+import { hostIn } from '../core/text/origin.ts';
 import { returnTo } from '../core/text/return-to.ts';
 import type { DoorRequest, PortalDeps } from './deps.ts';
-import { hostOf } from './door-presence.ts';
 
 /** Path and query of the app, in visible ASCII and without a fragment; anything else may be read as another address. */
 const LOCAL = /^\/(?!\/)[\x21\x22\x24-\x5b\x5d-\x7e]*$/;
@@ -15,7 +15,7 @@ const LOCAL = /^\/(?!\/)[\x21\x22\x24-\x5b\x5d-\x7e]*$/;
  */
 export function startTarget(deps: PortalDeps, r: DoorRequest, rd: string | undefined): string {
   const policy = deps.policy();
-  const { domain } = policy.lookup(hostOf(r.origin));
+  const { domain } = policy.lookup(hostIn(r.origin));
   const front = `${domain?.givenAt ?? r.origin}/`;
   if (rd === undefined || rd === '') return front;
   const given = rd.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);

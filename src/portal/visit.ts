@@ -2,6 +2,7 @@ import { FAULTS, type Fault, fault } from '../core/fault.ts';
 import { describePeer } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { first } from '../core/text/header-list.ts';
+import { hostIn } from '../core/text/origin.ts';
 import { parseQuery, queryText } from '../core/text/url-encode.ts';
 import type { Reply } from '../core/wire.ts';
 import type { PortalDeps, PortalRequest } from './deps.ts';
@@ -29,8 +30,7 @@ export function at(v: Visit, path: string): string {
 /** What people call the place: the cookie domain, else the host without a leading "auth.", "login." and the like. */
 export function placeName(v: Visit): string {
   const { domain, origin } = v.r.site;
-  const host = origin.replace(/^[a-z]+:\/\//, '').replace(/:\d+$/, '');
-  return domain?.domain ?? host.replace(/^(?:auth|login|sso|id|account|portal|lintel)\.(?=[^.]+\.)/, '');
+  return domain?.domain ?? hostIn(origin).replace(/^(?:auth|login|sso|id|account|portal|lintel)\.(?=[^.]+\.)/, '');
 }
 
 export function fromQuery(v: Visit): Asked {

@@ -1,5 +1,6 @@
 import { type Policy, placeOf } from '../core/policy/compile.ts';
 import type { ParseUrl } from '../core/ports.ts';
+import { authorityIn } from '../core/text/origin.ts';
 import { type ReturnTo, returnTo } from '../core/text/return-to.ts';
 import type { PortalSite } from './deps.ts';
 
@@ -48,7 +49,7 @@ export function wish(policy: Policy, parseUrl: ParseUrl, site: PortalSite, a: As
 /** An app that is a whole domain has one title for many places: there the host tells where somebody is going. */
 function nameOf(policy: Policy, to: ReturnTo): string {
   const app = placeOf(policy, to.target)?.app.app;
-  return app === undefined || app.domain !== undefined ? to.origin.replace(/^[a-z]+:\/\//, '') : app.title;
+  return app === undefined || app.domain !== undefined ? authorityIn(to.origin) : app.title;
 }
 
 /** A portal may lie in a domain that a rule names; sending people from portal to portal would be a loop. */

@@ -8,6 +8,7 @@ import type { Result } from '../core/result.ts';
 import type { Unknown } from '../core/target.ts';
 import { first } from '../core/text/header-list.ts';
 import type { Ip } from '../core/text/ip.ts';
+import type { WebScheme } from '../core/text/origin.ts';
 import { parsePath } from '../core/text/path.ts';
 import type { Reply, Wire } from '../core/wire.ts';
 import { readBody } from './body.ts';
@@ -240,7 +241,7 @@ function door(house: House, a: Admitted, place: AppPlace, path: string, query: s
 }
 
 /** What a trusted proxy in front says about the scheme; else what this connection is. Chooses among ports of one host. */
-function schemeOf(wire: Wire, trusted: TrustedPeer | undefined): 'https' | 'http' {
+function schemeOf(wire: Wire, trusted: TrustedPeer | undefined): WebScheme {
   const said = trusted === undefined ? undefined : first(wire.headers, 'x-forwarded-proto')?.toLowerCase();
   if (said === 'https' || said === 'http') return said;
   return wire.encrypted ? 'https' : 'http';

@@ -9,6 +9,7 @@ import {
   type SubjectPattern,
 } from '../../core/policy/rule.ts';
 import { REMOTE } from '../../core/profile/profile.ts';
+import { webOrigin } from '../../core/text/origin.ts';
 
 /** What the demo is made of: a port of this machine, where the app listens, and which addresses can be had. */
 export interface Stage {
@@ -82,7 +83,7 @@ export function demoSettings(stage: Stage): Settings {
 
 /** scheme://host[:port] as browsers write it. */
 export function originAt(host: string, port: number): string {
-  return port === 80 ? `http://${host}` : `http://${host}:${port}`;
+  return webOrigin('http', host, port);
 }
 
 function demoApp({ port, upstream }: Stage): App {

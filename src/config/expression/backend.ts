@@ -1,5 +1,6 @@
 import { type Host, isWithin, parseAuthority, parseHost } from '../../core/text/host.ts';
 import { parseIp } from '../../core/text/ip.ts';
+import { defaultPort, type WebScheme, webOrigin } from '../../core/text/origin.ts';
 
 /**
  * Where an expression may send requests.
@@ -12,7 +13,7 @@ import { parseIp } from '../../core/text/ip.ts';
  * not move a request somewhere that two readers see differently.
  */
 export interface Backend {
-  readonly scheme: 'http' | 'https';
+  readonly scheme: WebScheme;
   readonly host: Host;
   /** Effective port. */
   readonly port: number;
@@ -23,7 +24,7 @@ export interface Backend {
 }
 
 export interface AllowedBackend {
-  readonly scheme: 'http' | 'https';
+  readonly scheme: WebScheme;
   readonly host: Host;
   /** The host is one below `host`, at any depth. */
   readonly isWildcard: boolean;
@@ -42,10 +43,9 @@ export function parseBackend(text: string): Backend | string {
   if (typeof parts === 'string') return parts;
   const authority = parseAuthority(parts.authority);
   if (authority === undefined || !isRealHost(authority.host)) return 'has no valid host';
-  const port = authority.port ?? defaultPort(parts.scheme);
-  const shown = port === defaultPort(parts.scheme) ? '' : `:${port}`;
   const { scheme, path } = parts;
-  return { scheme, host: authority.host, port, path, url: `${scheme}://${authority.host}${shown}${path}` };
+  const { host, port = defaultPort(scheme) } = authority;
+  return { scheme, host, port, path, url: `${webOrigin(scheme, host, port)}${path}` };
 }
 
 /** A pattern of `allowed_backends`; a sentence when it is none. */
@@ -80,7 +80,7 @@ export function parseHostHeader(text: string): string | undefined {
 }
 
 interface Parts {
-  readonly scheme: 'http' | 'https';
+  readonly scheme: WebScheme;
   readonly authority: string;
   readonly path: string;
 }
@@ -93,10 +93,6 @@ function split(text: string): Parts | string {
   if (authority.includes('@')) return 'holds a user name';
   if (!PATH.test(path) || AMBIGUOUS.test(path)) return 'has a path that can be read in more than one way';
   return { scheme: scheme.toLowerCase() === 'https' ? 'https' : 'http', authority, path: path.replace(/\/$/, '') };
-}
-
-function defaultPort(scheme: 'http' | 'https'): number {
-  return scheme === 'https' ? 443 : 80;
 }
 
 /** A name whose last label is a number is an address to whoever resolves it ("127.1", "2130706433", "0x7f.1"). */

@@ -1,8 +1,9 @@
 import type { App, AppUrl } from '../app.ts';
 import { AUTHENTIK, REMOTE } from '../profile/profile.ts';
 import { compileTell, NO_FACTS, type Tell, type TellFacts } from '../profile/tell.ts';
-import { isSecure, type Scheme, type Target } from '../target.ts';
+import { effectivePort, isSecure, type Scheme, type Target } from '../target.ts';
 import { isWithin } from '../text/host.ts';
+import { webOrigin } from '../text/origin.ts';
 import { type CompiledRule, compileRule, hostCovers } from './match.ts';
 import type { HostPattern, Outcome, Rule } from './rule.ts';
 
@@ -203,6 +204,8 @@ export interface AppPlace {
   /** scheme://host[:port] of the declaration with the request's host: where sign-ins return and cookies bind. */
   readonly origin: string;
   readonly secure: boolean;
+  /** Effective port of the declaration. */
+  readonly port: number;
 }
 
 /**
@@ -215,7 +218,7 @@ export function appAt(
   t: { readonly scheme: Scheme; readonly port: number | undefined },
 ): AppPlace | undefined {
   const secure = isSecure(t.scheme);
-  const port = t.port ?? (secure ? 443 : 80);
+  const port = effectivePort(t);
   const fit =
     entry.apps.find((a) => a.url.port === port && (a.url.scheme === 'https') === secure) ??
     entry.apps.find((a) => a.url.port === port) ??
@@ -224,7 +227,7 @@ export function appAt(
 }
 
 function placeAt(url: AppUrl, app: CompiledApp, host: string): AppPlace {
-  return { app, origin: urlOrigin(url, host), secure: url.scheme === 'https' };
+  return { app, origin: urlOrigin(url, host), secure: url.scheme === 'https', port: url.port };
 }
 
 function minds(found: HostEntry['apps'][number] | undefined): boolean {
@@ -232,9 +235,9 @@ function minds(found: HostEntry['apps'][number] | undefined): boolean {
   return app?.profile?.name === 'authentik' && app.domain === undefined;
 }
 
+/** The origin of a declared url at one of the hosts that it covers. */
 export function urlOrigin(url: AppUrl, host: string): string {
-  const standard = url.scheme === 'https' ? 443 : 80;
-  return `${url.scheme}://${host}${url.port === standard ? '' : `:${url.port}`}`;
+  return webOrigin(url.scheme, host, url.port);
 }
 
 /** As `appAt`, for a URL whose parts are at hand. */

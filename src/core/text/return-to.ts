@@ -1,6 +1,6 @@
 import { appAt, type Policy } from '../policy/compile.ts';
 import type { ParseUrl } from '../ports.ts';
-import { canonicalTarget, type Target } from '../target.ts';
+import { canonicalTarget, effectivePort, isSecure, type Target, targetOrigin } from '../target.ts';
 
 declare const brand: unique symbol;
 /** An address that somebody may be sent to. Only `returnTo` makes one; nothing else may reach a `Location`. */
@@ -44,19 +44,13 @@ function allowedOrigin(policy: Policy, t: Target): string | undefined {
   const entry = policy.lookup(t.host);
   const place = appAt(entry, t);
   if (place !== undefined) {
-    const standard = place.secure ? 443 : 80;
-    const declared = Number(/:(\d+)$/.exec(place.origin)?.[1] ?? standard);
-    const secure = t.scheme === 'https' || t.scheme === 'wss';
+    if (isSecure(t.scheme) !== place.secure) return undefined;
     // A whole domain has apps on any port of any host below it.
-    if (place.app.app.domain !== undefined) return secure === place.secure ? originOf(t) : undefined;
-    return secure === place.secure && (t.port ?? standard) === declared ? place.origin : undefined;
+    if (place.app.app.domain !== undefined) return targetOrigin(t);
+    return effectivePort(t) === place.port ? place.origin : undefined;
   }
-  if (entry.apps.length > 0 || (t.scheme !== 'https' && t.scheme !== 'wss')) return undefined;
+  if (entry.apps.length > 0 || !isSecure(t.scheme)) return undefined;
   const named = entry.rules.length > 0 || policy.source.defaultOutcome.kind !== 'deny';
   if (!named || (policy.source.domains.length > 0 && entry.domain === undefined)) return undefined;
-  return originOf(t);
-}
-
-function originOf(t: Target): string {
-  return `${t.scheme}://${t.host}${t.port === undefined ? '' : `:${t.port}`}`;
+  return targetOrigin(t);
 }

@@ -1,8 +1,9 @@
 import { type Host, parseHost } from './host.ts';
+import { defaultPort, type WebScheme } from './origin.ts';
 
 /** Where one server of an app is, as its address says. */
 export interface UpstreamUrl {
-  readonly scheme: 'http' | 'https';
+  readonly scheme: WebScheme;
   /** A name to be resolved, or an IP literal without brackets. */
   readonly hostname: string;
   readonly port: number;
@@ -31,7 +32,7 @@ export function parseUpstreamUrl(
   const host = toHost(m?.[2] ?? '');
   if (m === null || host === undefined) return undefined;
   const scheme = m[1]?.toLowerCase() === 'https' ? 'https' : 'http';
-  const port = m[3] === undefined ? (scheme === 'https' ? 443 : 80) : Number(m[3]);
+  const port = m[3] === undefined ? defaultPort(scheme) : Number(m[3]);
   const basePath = m[4] ?? '';
   if (port > 65535 || /\/\.+(?:\/|$)/.test(basePath)) return undefined;
   const hostname = host.startsWith('[') ? host.slice(1, -1) : host;
