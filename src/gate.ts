@@ -1,18 +1,18 @@
 import type { AssertionSigner } from './core/assertion.ts';
 import type { Decision } from './core/decision.ts';
 import type { Dialect } from './core/dialect.ts';
-import { doorPage, doorway } from './core/door-path.ts';
+import { doorPage, doorway, OUTPOST_DOOR } from './core/door-path.ts';
 import type { Endpoint, Strategy } from './core/endpoint.ts';
 import { type Fault, fault } from './core/fault.ts';
-import { describePeer, type TrustedPeer } from './core/peer.ts';
+import { type TrustedPeer, untrusted } from './core/peer.ts';
 import type { Family, Policy } from './core/policy/compile.ts';
 import { type Candidates, candidatesFor, decide } from './core/policy/decide.ts';
 import { isOtherApp } from './core/policy/other-app.ts';
 import { type MaybePromise, orElse, type ParseUrl, whenReady } from './core/ports.ts';
 import { NOTHING_TOLD, type Tell, type Told } from './core/profile/tell.ts';
-import { ok, type Result } from './core/result.ts';
+import { err, ok, type Result } from './core/result.ts';
 import { routingFor } from './core/routing.ts';
-import { type SignIn, signInFor, signInLocation } from './core/sign-in-address.ts';
+import { type SignIn, signInFor, signInLocation, type Way } from './core/sign-in-address.ts';
 import { ANONYMOUS, type Subject, whoIs } from './core/subject.ts';
 import { canonicalTarget, known, type Target } from './core/target.ts';
 import { first, isPreflight } from './core/text/header-list.ts';
@@ -40,12 +40,6 @@ export interface Counter {
   serve(wire: Wire, target: Target, path: string): MaybePromise<Reply>;
 }
 
-export interface Way {
-  readonly location: string;
-  /** Set-Cookie values. */
-  readonly cookies: readonly string[];
-}
-
 /** A judged request: the decision and what a renderer or forwarder needs to carry it out. */
 export interface Judged {
   readonly decision: Decision;
@@ -67,7 +61,7 @@ export function check(
   peer: TrustedPeer | undefined,
 ): MaybePromise<Reply> {
   const started = ports.clock.monotonic();
-  const asked = peer === undefined ? untrusted(wire) : readTarget(ports, dialect, wire, peer, endpoint.path);
+  const asked = peer === undefined ? err(untrusted(wire.peer)) : readTarget(ports, dialect, wire, peer, endpoint.path);
   const own = asked.ok && dialect.ownPaths === 'serve' ? doorway(asked.value) : undefined;
   if (asked.ok && own !== undefined) return whenReady(ports.counter.serve(wire, asked.value, own), notAllowing);
   const passes = asked.ok && dialect.ownPaths === 'pass' && PASSED.has(doorPage(asked.value) ?? '');
@@ -103,14 +97,8 @@ function knownHosts(ports: GatePorts, { decision, target }: Judged): readonly st
 
 /** Lintel's own paths that lead nowhere else: nginx asks about them too, and must not send them to sign in. */
 const PASSED: ReadonlySet<string> = new Set(
-  ['start', 'callback', 'sign_out', 'ping'].map((page) => `/outpost.goauthentik.io/${page}`),
+  ['start', 'callback', 'sign_out', 'ping'].map((page) => `${OUTPOST_DOOR}${page}`),
 );
-
-function untrusted(wire: Wire): Result<never, Fault> {
-  const who = describePeer(wire.peer);
-  const detail = `The peer is ${who}; the line to add is  trusted_proxies: [${who}]`;
-  return { ok: false, error: fault('PEER-UNTRUSTED', detail) };
-}
 
 function readTarget(
   ports: GatePorts,
@@ -124,7 +112,7 @@ function readTarget(
   const { parts, host } = asked.value;
   const target = canonicalTarget({ ...parts, preflight: isPreflight(wire.headers) });
   return target.ok && host !== undefined && isOtherApp(ports.policy(), host, target.value)
-    ? { ok: false, error: fault('TARGET-CONFLICT', `Host ${quote(host)}, X-Forwarded-Host ${target.value.host}`) }
+    ? err(fault('TARGET-CONFLICT', `Host ${quote(host)}, X-Forwarded-Host ${target.value.host}`))
     : target;
 }
 
@@ -139,7 +127,7 @@ function judgeAsked(
   return judge(ports, target, endpoint.strategies, wire, {
     override: dialect.portalOverride(wire),
     hasDefaultPortal: dialect.hasDefaultPortal,
-    demandsBasic: dialect.name === 'Legacy' && /[?&]auth=basic(?:&|$)/.test(wire.target),
+    demandsBasic: dialect.demandsBasic(wire),
     family: dialect.family,
     beginsSignIn: dialect.beginsSignIn(wire),
     passes,

@@ -114,14 +114,12 @@ function mount(gate: GatePorts, endpoints: readonly Endpoint[]): MountedEndpoint
       return {
         path: endpoint.path,
         methods: dialect.methods,
-        takesSubpaths: TAKES_SUBPATHS.has(endpoint.implementation),
+        takesSubpaths: dialect.takesSubpaths,
         tidies: dialect.family === 'remote',
         check: (wire, peer) => check(gate, endpoint, dialect, wire, peer),
       };
     });
 }
-
-const TAKES_SUBPATHS: ReadonlySet<Endpoint['implementation']> = new Set(['ExtAuthz', 'Legacy', 'OutpostEnvoy']);
 
 function portalSites(settings: Settings): Map<string, PortalSite> {
   const sites = new Map<string, PortalSite>();

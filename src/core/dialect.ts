@@ -16,6 +16,8 @@ export interface Dialect {
   readonly methods: readonly string[] | undefined;
   /** Reads exactly one header family; a missing or repeated fact is a fault, never a fallback (proxies.md §2.2). */
   read(wire: Wire, peer: TrustedPeer, endpointPath: string): Result<Asked, Fault>;
+  /** True: the path of the original request stands behind that of the endpoint, so all below it is the endpoint's. */
+  readonly takesSubpaths: boolean;
   /** The portal address that an operator's snippet asks for instead of the configured one. */
   portalOverride(wire: Wire): string | undefined;
   /** False: a challenge has no address unless the snippet names the portal (legacy). */
@@ -25,6 +27,8 @@ export interface Dialect {
    * answer, or let through as nobody, so that nginx does not send its own location to sign in (contract authentik.md §2).
    */
   readonly ownPaths: 'judge' | 'serve' | 'pass';
+  /** True: the snippet asks for HTTP Basic and nothing else. */
+  demandsBasic(wire: Wire): boolean;
   /** True: the check answer itself begins a sign-in and sends the browser to the portal. */
   beginsSignIn(wire: Wire): boolean;
   write(decision: Decision, context: Rendering): Reply;

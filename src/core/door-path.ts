@@ -9,7 +9,7 @@ export const NATIVE_DOOR = '/.lintel/';
 export const OUTPOST_DOOR = '/outpost.goauthentik.io/';
 /** Where check endpoints stand below authentik's prefix. */
 export const OUTPOST_CHECKS = `${OUTPOST_DOOR}auth/`;
-/** The public keys of assertions, on the hosts of apps and of the portal. */
+/** The public keys of assertions, on the host of every app and on every portal, there below its base path. */
 export const JWKS_PATH = `${NATIVE_DOOR}jwks.json`;
 export const PING = `${OUTPOST_DOOR}ping`;
 /** Sign-out that always asks first, since a link to any page of the app can carry its signature. */

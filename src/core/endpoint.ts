@@ -1,3 +1,5 @@
+import { OUTPOST_CHECKS } from './door-path.ts';
+
 /** A check endpoint: where it stands, which dialect it speaks, and which credentials it looks at in which order. */
 export interface Endpoint {
   /** Of Authelia's: last part of `/api/authz/<name>`; "legacy" of the defaults stands at `/api/verify`. */
@@ -65,5 +67,5 @@ export const OUTPOST_ENDPOINTS: readonly Endpoint[] = [
 
 function outpost(name: string, implementation: OutpostImplementation): Endpoint {
   const header: Strategy = { kind: 'HeaderAuthorization', schemes: ['app-password', 'bearer'], basicCacheMs: 0 };
-  return { name, path: `/outpost.goauthentik.io/auth/${name}`, implementation, strategies: [COOKIE, header] };
+  return { name, path: `${OUTPOST_CHECKS}${name}`, implementation, strategies: [COOKIE, header] };
 }

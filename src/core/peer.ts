@@ -1,3 +1,4 @@
+import { type Fault, fault } from './fault.ts';
 import type { Unknown } from './target.ts';
 import { all, type HeaderList } from './text/header-list.ts';
 import { contains, formatIp, type Ip, type Network, parseIp } from './text/ip.ts';
@@ -29,6 +30,13 @@ function isListed(ip: Ip, proxies: TrustedProxies): boolean {
   return proxies.networks.some((n) => contains(n, ip));
 }
 
+/** A peer that may not ask, with the line that lets it in: told to the operator, and to the peer, who may be one. */
+export function untrusted(peer: Peer): Fault {
+  const who = describePeer(peer);
+  return fault('PEER-UNTRUSTED', `The peer is ${who}; the line to add is  trusted_proxies: [${who}]`);
+}
+
+/** As it stands in `trusted_proxies` and in log lines. */
 export function describePeer(peer: Peer): string {
   return peer.kind === 'unix' ? 'unix' : formatIp(peer.ip);
 }

@@ -15,6 +15,13 @@ export function doorOf(app: App | undefined): string {
   return app?.profile?.name === 'authentik' || app?.domain !== undefined ? OUTPOST_DOOR : NATIVE_DOOR;
 }
 
+/** Where to send a browser for a sign-in, and what to give it along. */
+export interface Way {
+  readonly location: string;
+  /** Set-Cookie values. */
+  readonly cookies: readonly string[];
+}
+
 /** How a browser that must sign in gets there. */
 export type SignIn =
   /** Straight to the portal of a shared cookie domain, as Authelia does: `?rd=…&rm=…`. */

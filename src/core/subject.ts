@@ -48,10 +48,15 @@ export type Subject =
 
 export const ANONYMOUS: Subject = { kind: 'anonymous' };
 
-/** Somebody known, as headers tell of them. */
-export function whoIs(
-  subject: Subject,
-): { readonly user: User; readonly level: Level; readonly routing: Routing | undefined } | undefined {
+/** Somebody whom an app is told about. */
+export interface Who {
+  readonly user: User;
+  readonly level: Level;
+  readonly routing: Routing | undefined;
+}
+
+/** Whom to tell an app about; undefined: nobody. */
+export function whoIs(subject: Subject): Who | undefined {
   if (subject.kind !== 'user') return undefined;
   return { user: subject.user, level: subject.level, routing: subject.routing };
 }

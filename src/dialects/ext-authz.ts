@@ -17,6 +17,7 @@ export const extAuthz: Dialect = {
   ...OF_AUTHELIA,
   methods: undefined,
   hasDefaultPortal: true,
+  takesSubpaths: true,
   read(wire, peer, endpointPath) {
     const scheme = forwardedOr(peer, wire.headers, 'x-forwarded-proto', 'X-Forwarded-Proto', connectionScheme(wire));
     if (!scheme.ok) return scheme;

@@ -19,6 +19,7 @@ export const legacy: Dialect = {
   ...OF_AUTHELIA,
   methods: undefined,
   hasDefaultPortal: false,
+  takesSubpaths: true,
   read(wire, peer) {
     const method = forwardedOr(peer, wire.headers, 'x-forwarded-method', 'X-Forwarded-Method', wire.method);
     if (!method.ok) return method;
@@ -30,6 +31,7 @@ export const legacy: Dialect = {
     if (!hasUri) return present(wire.headers, 'x-forwarded-host') ? sameHost(original.value, wire, peer) : original;
     return agreeing(original.value, fromForwarded(wire, peer, facts));
   },
+  demandsBasic: (wire) => /[?&]auth=basic(?:&|$)/.test(wire.target),
   portalOverride: (wire) => endpointParameter(wire, 'rd') ?? headerText(wire.headers, 'x-authelia-url'),
   write: (decision, r) => answer(decision, r, { only401And403: false, requestFaultStatus: 401 }),
 };

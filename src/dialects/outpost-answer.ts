@@ -13,6 +13,8 @@ export const SENDS_ON = {
   methods: undefined,
   hasDefaultPortal: true,
   ownPaths: 'serve',
+  takesSubpaths: false,
+  demandsBasic: () => false,
   portalOverride: () => undefined,
   beginsSignIn: ({ headers }: Rendering['wire']) => !isProgram(headers),
 } as const;

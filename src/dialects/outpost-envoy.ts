@@ -14,6 +14,7 @@ import { forwarded, forwardedOr } from './read.ts';
 export const outpostEnvoy: Dialect = {
   name: 'OutpostEnvoy',
   ...SENDS_ON,
+  takesSubpaths: true,
   read(wire, peer, endpointPath) {
     const scheme = forwardedOr(peer, wire.headers, 'x-forwarded-proto', 'X-Forwarded-Proto', 'https');
     if (!scheme.ok) return scheme;

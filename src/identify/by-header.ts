@@ -2,9 +2,8 @@ import { hasTokenForm, TOKEN_USER } from '../core/app-token.ts';
 import { type HeaderCredential, parseAuthorization } from '../core/credential.ts';
 import { fault } from '../core/fault.ts';
 import { type MaybePromise, whenReady } from '../core/ports.ts';
-import { known } from '../core/target.ts';
+import { describeClient, known } from '../core/target.ts';
 import { single } from '../core/text/header-list.ts';
-import { formatIp } from '../core/text/ip.ts';
 import { byToken } from './by-token.ts';
 import {
   type HeaderStrategy,
@@ -108,8 +107,7 @@ function notAToken(
 }
 
 function clientOf(p: Presented): string {
-  const { client } = p.candidates.target;
-  return known(client) ? formatIp(client) : 'unknown';
+  return describeClient(p.candidates.target.client);
 }
 
 function headerOf(strategy: HeaderStrategy, demandsBasic: boolean): 'authorization' | 'proxy-authorization' {

@@ -1,16 +1,17 @@
 import { cookieNames } from '../core/cookie-names.ts';
-import { ASKED_SIGN_OUT, OUTPOST_DOOR } from '../core/door-path.ts';
+import { ASKED_SIGN_OUT, JWKS_PATH, NATIVE_DOOR, OUTPOST_DOOR } from '../core/door-path.ts';
 import { FAULTS, type Fault, fault } from '../core/fault.ts';
 import { describePeer } from '../core/peer.ts';
 import type { PortalAddress } from '../core/policy/compile.ts';
 import type { Result } from '../core/result.ts';
+import type { Way } from '../core/sign-in-address.ts';
 import { quote } from '../core/text/quote.ts';
 import type { Reply } from '../core/wire.ts';
 import type { DoorRequest, PortalDeps } from './deps.ts';
 import { doorPresence, isSecureOrigin, portalOf, signedOutUrl } from './door-presence.ts';
 import { faultSheet, type Link } from './fault-pages.ts';
-import { callback, start, startFor, type Way } from './hand-over.ts';
-import { JWKS_PATH, jwksReply } from './jwks.ts';
+import { callback, start, startFor } from './hand-over.ts';
+import { jwksReply } from './jwks.ts';
 import { layout, type Sheet } from './layout.ts';
 import { signOutSheet } from './pages.ts';
 import { named } from './presence.ts';
@@ -37,13 +38,13 @@ export interface Knock {
 
 type Handler = (k: Knock) => Promise<Reply> | Reply;
 
-const SIGN_OUT = '/.lintel/sign-out';
+const SIGN_OUT = `${NATIVE_DOOR}sign-out`;
 const ROUTES: ReadonlyMap<string, { readonly GET: Handler; readonly POST?: Handler }> = new Map([
-  ['/.lintel/start', { GET: begin }],
-  ['/.lintel/callback', { GET: finish }],
+  [`${NATIVE_DOOR}start`, { GET: begin }],
+  [`${NATIVE_DOOR}callback`, { GET: finish }],
   [SIGN_OUT, { GET: askSignOut, POST: doSignOut }],
-  ['/.lintel/whoami', { GET: whoami }],
-  ['/.lintel/denied', { GET: denied }],
+  [`${NATIVE_DOOR}whoami`, { GET: whoami }],
+  [`${NATIVE_DOOR}denied`, { GET: denied }],
   [`${OUTPOST_DOOR}start`, { GET: begin }],
   [`${OUTPOST_DOOR}callback`, { GET: finish }],
   [`${OUTPOST_DOOR}sign_out`, { GET: leaveAll, POST: leaveAll }],

@@ -3,6 +3,7 @@ import { type Fault, fault } from '../core/fault.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { routingFor } from '../core/routing.ts';
 import type { HandOver, SecretPurpose } from '../core/session.ts';
+import type { Way } from '../core/sign-in-address.ts';
 import { setCookie } from '../core/text/cookie.ts';
 import { hostIn } from '../core/text/origin.ts';
 import { parseQuery, queryComponent } from '../core/text/url-encode.ts';
@@ -29,14 +30,9 @@ import { rdOf, startTarget } from './start-target.ts';
  *
  * What a stolen link can do: nothing. A code works on one origin, once, within 30 s, and only beside the nonce; a
  * nonce never leaves the browser that it was made for.
+ *
+ * `start` begins. Below a cookie domain whose portal gives the cookie itself, the portal is only told where to.
  */
-export interface Way {
-  readonly location: string;
-  /** Set-Cookie values. */
-  readonly cookies: readonly string[];
-}
-
-/** `start`: begins. Below a cookie domain whose portal gives the cookie itself, the portal is only told where to. */
 export function start(deps: PortalDeps, seal: Seal, r: DoorRequest): Result<Way, Fault> {
   return startFor(deps, seal, r, startTarget(deps, r, rdOf(r.query)));
 }

@@ -4,9 +4,6 @@ import { attempt } from './attempt.ts';
 import type { PortalDeps } from './deps.ts';
 import { faultJson } from './replies.ts';
 
-/** Where the key set stands, on every portal (below its base path) and on the host of every app. */
-export const JWKS_PATH = '/.lintel/jwks.json';
-
 /** A key is published for a whole period before it signs, an hour at least: copies of ten minutes are always good. */
 const HEADERS = [
   'Content-Type',

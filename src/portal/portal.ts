@@ -1,3 +1,4 @@
+import { JWKS_PATH } from '../core/door-path.ts';
 import { fault } from '../core/fault.ts';
 import type { Reply } from '../core/wire.ts';
 import { ACCOUNT, account, revokeAllSessions, revokeSession, toAccount } from './account.ts';
@@ -6,7 +7,7 @@ import { api } from './api.ts';
 import { assetReply } from './assets.ts';
 import type { PortalDeps, PortalRequest } from './deps.ts';
 import { type Exits, faultSheet, isFaultId } from './fault-pages.ts';
-import { JWKS_PATH, jwksReply } from './jwks.ts';
+import { jwksReply } from './jwks.ts';
 import { helpSheet } from './pages.ts';
 import { faultJson } from './replies.ts';
 import { sealOf } from './sealed.ts';

@@ -2,7 +2,7 @@ import { NATIVE_DOOR } from '../core/door-path.ts';
 import type { Fault } from '../core/fault.ts';
 import { type CookieDomain, placeOf } from '../core/policy/compile.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { doorOf } from '../core/sign-in-address.ts';
+import { doorOf, type Way } from '../core/sign-in-address.ts';
 import type { ReturnTo } from '../core/text/return-to.ts';
 import { queryComponent } from '../core/text/url-encode.ts';
 import { attempt } from './attempt.ts';
@@ -19,8 +19,9 @@ type ToApp = Extract<Wish, { kind: 'app' }>;
 /** How long a hand-over code may be on its way. */
 const CODE_MS = 30_000;
 
-export type Way =
-  | { readonly kind: 'go'; readonly location: string; readonly cookies: readonly string[] }
+/** What becomes of somebody who is signed in and came from an app. */
+export type Return =
+  | ({ readonly kind: 'go' } & Way)
   | { readonly kind: 'denied' }
   | { readonly kind: 'level' }
   | { readonly kind: 'loop'; readonly cookies: readonly string[] }
@@ -45,7 +46,7 @@ export async function wayBack(
   who: SignedIn,
   wish: ToApp,
   fresh: boolean,
-): Promise<Way> {
+): Promise<Return> {
   const policy = deps.policy();
   const verdict = judge(policy, { ...wish.to.target, client: r.client }, subjectOf(who));
   if (verdict.kind === 'fault' || verdict.kind === 'level') return verdict;
@@ -62,11 +63,6 @@ export async function wayBack(
   return { kind: 'go', location: next.value.location, cookies: [...counted, ...next.value.cookies] };
 }
 
-interface Passage {
-  readonly location: string;
-  readonly cookies: readonly string[];
-}
-
 async function passage(
   deps: PortalDeps,
   domain: CookieDomain | undefined,
@@ -74,7 +70,7 @@ async function passage(
   who: SignedIn,
   wish: ToApp,
   fresh: boolean,
-): Promise<Result<Passage, Fault>> {
+): Promise<Result<Way, Fault>> {
   if (domain !== undefined && domain.givenAt === undefined) {
     const ours = domain.domain === r.site.domain?.domain;
     const cookies = ours && !fresh ? await gateCookie(deps, r, who) : ok([]);
@@ -98,7 +94,7 @@ async function code(
   door: string,
   nonceHash: string,
   sessionId: string,
-): Promise<Result<Passage, Fault>> {
+): Promise<Result<Way, Fault>> {
   const token = deps.secrets.token();
   const expiresAt = deps.clock.now() + CODE_MS;
   const stored = await attempt('STORE-WRITE', () =>

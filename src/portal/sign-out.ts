@@ -1,5 +1,5 @@
 import type { Fault } from '../core/fault.ts';
-import { ok, type Result } from '../core/result.ts';
+import { err, ok, type Result } from '../core/result.ts';
 import { describeClient, type Unknown } from '../core/target.ts';
 import type { Ip } from '../core/text/ip.ts';
 import type { Reply } from '../core/wire.ts';
@@ -66,7 +66,7 @@ export async function endSession(
   who: Presence,
   client: Ip | Unknown,
 ): Promise<Result<number, Fault>> {
-  if (who.kind === 'fault') return { ok: false, error: who.fault };
+  if (who.kind === 'fault') return err(who.fault);
   let ended = 0;
   for (const { id, user } of named(who)) {
     const revoked = await attempt('STORE-WRITE', () => deps.store.revoke({ kind: 'id', id }));

@@ -10,7 +10,7 @@ import {
 import type { Socket } from 'node:net';
 import type { CheckAnswer, CheckAttributes } from '../core/check-message.ts';
 import { FAULTS, type Fault, fault } from '../core/fault.ts';
-import { describePeer, type Peer, type TrustedPeer, type TrustedProxies, trustPeer } from '../core/peer.ts';
+import { type Peer, type TrustedPeer, type TrustedProxies, trustPeer, untrusted } from '../core/peer.ts';
 import type { MaybePromise } from '../core/ports.ts';
 import { parseIp } from '../core/text/ip.ts';
 import { type PairChoice, prepareCertificates } from './certificates.ts';
@@ -152,7 +152,7 @@ function serve(
   stream.on('error', () => {}); // the caller is gone: nobody is left to answer
   const trusted = trustPeer(peer, face.proxies());
   const type = headers['content-type'] ?? '';
-  if (trusted === undefined) untrusted(stream, peer, face);
+  if (trusted === undefined) turnAway(stream, peer, face);
   else if (headers[':method'] !== 'POST' || !/^application\/grpc(?:\+proto)?(?:$|;)/.test(type)) noGrpc(stream);
   else if (headers[':path'] !== METHOD) fail(stream, CODES.UNIMPLEMENTED, `only ${METHOD} is served here`);
   else {
@@ -163,11 +163,10 @@ function serve(
   }
 }
 
-function untrusted(stream: ServerHttp2Stream, peer: Peer, face: GrpcFace): void {
-  const who = describePeer(peer);
-  const detail = `The peer is ${who}; the line to add is  trusted_proxies: [${who}]`;
-  face.refuse(fault('PEER-UNTRUSTED', detail), peer);
-  fail(stream, CODES.PERMISSION_DENIED, `PEER-UNTRUSTED: ${FAULTS['PEER-UNTRUSTED'].says} ${detail}`);
+function turnAway(stream: ServerHttp2Stream, peer: Peer, face: GrpcFace): void {
+  const problem = untrusted(peer);
+  face.refuse(problem, peer);
+  fail(stream, CODES.PERMISSION_DENIED, `${problem.id}: ${FAULTS[problem.id].says} ${problem.detail}`);
 }
 
 function noGrpc(stream: ServerHttp2Stream): void {

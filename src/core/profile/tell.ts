@@ -3,18 +3,11 @@ import type { AssertionSigner } from '../assertion.ts';
 import { additionalHeaders, mergeAttributes } from '../attributes.ts';
 import type { Routing } from '../expression.ts';
 import { type JsonObject, member } from '../json.ts';
-import type { Level, User } from '../subject.ts';
+import type { Level, User, Who } from '../subject.ts';
 import { base64 } from '../text/base64.ts';
 import { foldName } from '../text/header-list.ts';
 import { type Encoding, exactHeaderValue, headerValue, utf8Bytes } from '../text/header-value.ts';
 import type { Profile, ProfileHeader } from './profile.ts';
-
-/** Somebody whom an app is told about. */
-export interface Who {
-  readonly user: User;
-  readonly level: Level;
-  readonly routing: Routing | undefined;
-}
 
 /** What an app is told. Lists are the same object as long as they say the same, so that answers can be kept by them. */
 export interface Told {
