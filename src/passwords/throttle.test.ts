@@ -129,6 +129,19 @@ test('the table is bounded, and spraying names does not push out who is shut', (
   assert.equal(throttle.waitSeconds(attempt('alice')), 300);
 });
 
+test('attempts that are only turned away, from addresses without number, push out nobody', () => {
+  const { throttle } = started();
+  fail(throttle, attempt('alice'), 3);
+  fail(throttle, attempt('bob'), 2);
+  const turnAway = (address: string) => throttle.turnedAway(attempt('alice', address));
+  for (let i = 0; i < 12_000; i++) turnAway(`2001:db8:0:${i.toString(16)}::1`);
+  assert.equal(throttle.waitSeconds(attempt('alice')), 300, 'three guesses for every ten thousand requests');
+  fail(throttle, attempt('bob'));
+  assert.equal(throttle.waitSeconds(attempt('bob')), 300, 'failures so far are forgotten');
+  assert.ok(throttle.size <= 20_000);
+  assert.equal(throttle.hitWaitSeconds(attempt('alice', `2001:db8:0:${(11_999).toString(16)}::1`)), 300);
+});
+
 test('a name of a megabyte is kept as its first 256 characters', () => {
   assert.equal(accountKey('x'.repeat(1_000_000)).length, 256);
 });

@@ -42,6 +42,11 @@ export class Throttle {
   readonly #settings: ThrottleSettings;
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
+  /**
+   * Until when hits from an address stop for a shut account. Apart from the rest: being turned away costs no check, so a
+   * network of many addresses could fill a table with these and push out who is shut.
+   */
+  readonly #pairs = new Map<string, number>();
   readonly #running = new Map<string, number>();
 
   constructor(settings: ThrottleSettings, clock: Clock) {
@@ -50,7 +55,7 @@ export class Throttle {
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#entries.size + this.#pairs.size;
   }
 
   /** Seconds until this attempt may be made; 0: now. */
@@ -65,14 +70,21 @@ export class Throttle {
    * too: else a cached password could be searched for there at the speed of the cache.
    */
   hitWaitSeconds(attempt: Attempt): number {
-    if (this.#entries.size === 0) return 0;
-    return this.#seconds(Math.max(this.#shutUntil(pairKey(attempt)), this.#shutUntil(addressEntry(attempt))));
+    if (this.size === 0) return 0;
+    const pairUntil = this.#pairs.get(pairKey(attempt)) ?? 0;
+    const until = pairUntil > this.#clock.monotonic() ? pairUntil : 0;
+    return this.#seconds(Math.max(until, this.#shutUntil(addressEntry(attempt))));
   }
 
   /** Notes that an attempt was turned away. */
   turnedAway(attempt: Attempt): void {
     const until = this.#shutUntil(accountEntry(attempt));
-    if (until > 0) this.#put(pairKey(attempt), { failures: [], shutUntil: until });
+    if (until === 0) return;
+    const key = pairKey(attempt);
+    this.#pairs.delete(key);
+    const eldest = this.#pairs.size >= MAX_ENTRIES ? this.#pairs.keys().next().value : undefined;
+    if (eldest !== undefined) this.#pairs.delete(eldest);
+    this.#pairs.set(key, until);
   }
 
   /** Counts an attempt as running if it may start; `later`: those running already could use up the retries. */
@@ -155,7 +167,7 @@ function addressEntry(attempt: Attempt): string {
 }
 
 function pairKey(attempt: Attempt): string {
-  return `pair ${attempt.address} ${attempt.account}`;
+  return `${attempt.address} ${attempt.account}`;
 }
 
 /** An unknown address cannot be limited: everybody would share it. */
