@@ -18,7 +18,8 @@ import { type Asker, readDirect, writeDirect } from '../dialects/direct.ts';
 import { isBrowser, isProgram, waitsToBeAsked } from '../dialects/negotiate.ts';
 import { errorReply } from '../dialects/page.ts';
 import { ASKED_DIRECTLY, faulty, type GatePorts, type Judged, judge, witness } from '../gate.ts';
-import type { ForwardCall, Forwarder, TunnelCall } from '../proxy/forward.ts';
+import type { ForwardCall, Forwarder } from '../proxy/forward.ts';
+import type { TunnelWatch } from '../proxy/tunnel.ts';
 import type { Upgrade } from '../server/client.ts';
 import type { House, ProxyCall } from '../server/dispatch.ts';
 import { send } from '../server/wire.ts';
@@ -122,8 +123,14 @@ async function forward(
     onFault(fault('ROUTING-REFUSED', `backend ${quoteAddress(backend ?? '')} cannot be used`));
     return;
   }
-  const tunnel = upgrade && { tunnel: tunnelOf(gate, rooms, strategies, upgrade, judged, wire) };
-  forwarder.forward({ req, res, wire, upstream, ...assertions(target, judged), ...tunnel, onFault });
+  const watch = (accepts: (now: Judged) => boolean) => watchOf(gate, rooms, strategies, judged, wire, accepts);
+  const tunnel = upgrade && { tunnel: { upgrade, watch: watch((now) => mayUpgrade(now, wire)) } };
+  forwarder.forward({
+    ...{ req, res, wire, upstream, onFault },
+    ...assertions(target, judged),
+    ...tunnel,
+    watch: () => watch(() => true),
+  });
 }
 
 /** Asked once more, a form would be sent anew without what it held: only what reads is offered again. */
@@ -139,24 +146,23 @@ function faultOfApp(wire: Wire, problem: Fault, { title }: App, target: Target, 
 }
 
 /** Judged again by the house in force, and by what that says of the peer. */
-function tunnelOf(
+function watchOf(
   gate: GatePorts,
   rooms: ProxyRooms,
   strategies: readonly Strategy[],
-  upgrade: Upgrade,
   opened: Judged,
   wire: Wire,
-): TunnelCall {
-  const watch = watchTunnel({
+  accepts: (now: Judged) => boolean,
+): TunnelWatch {
+  return watchTunnel({
     opened,
     gate,
     judge(ports) {
       const { policy, proxies } = rooms.house();
       return judgeDirect({ ...gate, ...ports, policy: () => policy }, strategies, wire, trustPeer(wire.peer, proxies));
     },
-    accepts: (judged) => judged.candidates?.place?.app.app.upstream !== undefined && mayUpgrade(judged, wire),
+    accepts: (judged) => judged.candidates?.place?.app.app.upstream !== undefined && accepts(judged),
   });
-  return { upgrade, watch };
 }
 
 type Asserted = Pick<

@@ -7,6 +7,8 @@ import type { Copies } from './copies.ts';
 import { RequestBody } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
 import type { ResponseHead } from './response-head.ts';
+import { Stream } from './stream.ts';
+import type { Lasting, TunnelWatch } from './tunnel.ts';
 import type { ConnectionUser, UpstreamConnection, UpstreamFailure } from './upstream-connection.ts';
 import type { Wanted } from './upstream-pool.ts';
 
@@ -18,6 +20,8 @@ export interface ExchangeOwner {
   linger(req: ClientRequest): void;
   readonly maxRequestBytes: number;
   readonly copies: Copies;
+  /** Of exchanges without a known end. */
+  readonly streams: { add(stream: Lasting): void; ended(stream: Lasting): void };
 }
 
 export interface ExchangeCall {
@@ -26,6 +30,8 @@ export interface ExchangeCall {
   readonly wire: { readonly method: string; readonly target: string };
   readonly upstream: UpstreamAddress;
   readonly onFault: (fault: Fault) => void;
+  /** Why it may go on, made when it takes long enough to ask; absent: it may. */
+  readonly watch?: () => TunnelWatch;
   /** Given when the request asks for an upgrade: called when the app agrees. From then on the answer is the callee's. */
   readonly onSwitch?: (head: ResponseHead, connection: UpstreamConnection, early: Buffer) => void;
 }
@@ -55,6 +61,7 @@ export class Exchange implements ConnectionUser {
   #connection: UpstreamConnection | undefined;
   #body: RequestBody | undefined;
   #answer: ResponseHead | undefined;
+  #stream: Stream | undefined;
   /** Body bytes of this read that were not written yet, latin1. */
   #text = '';
   #state: 'open' | 'answered' | 'over' = 'open';
@@ -140,6 +147,33 @@ export class Exchange implements ConnectionUser {
   lasts(): void {
     const { req } = this.#call;
     if (req.stream === undefined) req.socket.setTimeout(0);
+  }
+
+  goesOn(): void {
+    const { watch } = this.#call;
+    if (watch === undefined || this.#stream !== undefined || this.#state === 'over' || !this.#isEndless) return;
+    this.#stream = new Stream(watch(), this);
+    this.#owner.streams.add(this.#stream);
+  }
+
+  /** Nobody knew how much there would be when it was allowed. */
+  get #isEndless(): boolean {
+    const framing = this.#answer?.framing;
+    if (framing === 'chunked' || framing === 'until-close') return true;
+    return this.#head.body === 'chunked' && this.#body?.sent === false;
+  }
+
+  get received(): number {
+    return this.#body?.received ?? 0;
+  }
+
+  cutOff(): void {
+    if (this.#state === 'over') return;
+    this.#over();
+    this.#connection?.destroy();
+    const { res } = this.#call;
+    if (res.headersSent) cut(res, false);
+    else res.destroy();
   }
 
   flush(): void {
@@ -239,6 +273,7 @@ export class Exchange implements ConnectionUser {
   /** From here on the request body, should there be more of it, goes nowhere. */
   #over(): void {
     this.#state = 'over';
+    if (this.#stream !== undefined) this.#owner.streams.ended(this.#stream);
     const { req } = this.#call;
     if (this.#head.body === 'none' || this.#body?.sent === true) return;
     if (this.#body === undefined) req.resume();

@@ -27,7 +27,7 @@ export interface ForwarderOptions extends ProxyGuards {
   /** Told when an app tried to set such a cookie; the header was left out. */
   readonly onRefusedCookie: (name: string) => void;
   /**
-   * A number that differs from any before when what a tunnel was allowed by may have changed: policy, users, sessions.
+   * A number that differs from any before when what a tunnel or stream was allowed by may have changed: policy, users, sessions.
    * Absent: nothing ever does.
    */
   readonly changes?: () => number;
@@ -63,6 +63,8 @@ export interface ForwardCall extends Asserted {
    * true: the client's connection was cut already, and only the log is left to do. Not called when the client left.
    */
   readonly onFault: (fault: Fault) => void;
+  /** Why an answer or upload without a known end may go on, made when one takes long enough to ask. */
+  readonly watch?: () => TunnelWatch;
   /** Given when the client may leave HTTP with this request. */
   readonly tunnel?: TunnelCall;
 }
@@ -124,7 +126,10 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   const pools = new UpstreamPools({ ...limits, names, refusesCookie }, { ...TIMEOUTS, ...options.timeouts }, (now) =>
     endLingering(lingering, now),
   );
+  const changes = options.changes ?? (() => 0);
+  const streams = new TunnelRegistry(changes);
   const owner: ExchangeOwner = {
+    streams,
     maxRequestBytes: limits.maxRequestBytes,
     copies: new Copies(),
     take: (address: UpstreamAddress, wanted: Wanted): UpstreamConnection | undefined => pools.take(address, wanted),
@@ -134,7 +139,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       pools.startClock();
     },
   };
-  const tunnels = new TunnelRegistry(options.changes ?? (() => 0));
+  const tunnels = new TunnelRegistry(changes);
   return {
     forward(call) {
       const { req, wire } = call;
@@ -166,6 +171,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     closeTunnels: () => tunnels.close(),
     close() {
       tunnels.close();
+      streams.close();
       pools.close();
     },
   };

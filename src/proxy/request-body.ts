@@ -37,6 +37,11 @@ export class RequestBody {
     this.#req.on('end', this.#end);
   }
 
+  /** Bytes that have come so far. */
+  get received(): number {
+    return this.#bytes;
+  }
+
   /** Stops sending. What the client still sends is read and thrown away. */
   stop(): void {
     this.#req.off('data', this.#data);

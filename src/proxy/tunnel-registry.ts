@@ -1,4 +1,4 @@
-import type { Tunnel, TunnelOwner } from './tunnel.ts';
+import type { Lasting, TunnelOwner } from './tunnel.ts';
 
 /** A sign-out is to close what it should within a second: at most this or a rest, and a pass over all tunnels. */
 const EVERY_MS = 100;
@@ -12,14 +12,14 @@ const SLICE = 250;
 const LEAVING = 50;
 
 /**
- * All open tunnels, each asked again whether it may stay when something changed or its time has come. Ten thousand
+ * All open tunnels, or streams, each asked again whether it may stay when something changed or its time has come. Ten thousand
  * that nothing happens to cost a comparison each.
  */
 export class TunnelRegistry implements TunnelOwner {
   readonly #changes: () => number;
-  readonly #tunnels = new Set<Tunnel>();
+  readonly #tunnels = new Set<Lasting>();
   #timer: NodeJS.Timeout | undefined;
-  readonly #leaving: Tunnel[] = [];
+  readonly #leaving: Lasting[] = [];
   #seen = Number.NaN;
   #sinceLook = LOOK;
   #rest = 0;
@@ -36,7 +36,7 @@ export class TunnelRegistry implements TunnelOwner {
   }
 
   /** From now on it is watched; the first time soon, for what happened while the app thought about it. */
-  add(tunnel: Tunnel): void {
+  add(tunnel: Lasting): void {
     if (this.#isClosed) {
       this.#cut(tunnel);
       return;
@@ -48,7 +48,7 @@ export class TunnelRegistry implements TunnelOwner {
     this.#timer.unref();
   }
 
-  ended(tunnel: Tunnel): void {
+  ended(tunnel: Lasting): void {
     this.#tunnels.delete(tunnel);
     if (this.#tunnels.size > 0) return;
     clearInterval(this.#timer);
@@ -61,7 +61,7 @@ export class TunnelRegistry implements TunnelOwner {
     for (const tunnel of this.#tunnels) this.#cut(tunnel);
   }
 
-  #cut(tunnel: Tunnel): void {
+  #cut(tunnel: Lasting): void {
     tunnel.cutClient();
     if (this.#leaving.push(tunnel) === 1) setImmediate(this.#leave);
   }
@@ -82,7 +82,7 @@ export class TunnelRegistry implements TunnelOwner {
     if (version === this.#seen && this.#sinceLook < LOOK) return;
     this.#seen = version;
     this.#sinceLook = 0;
-    const due: Tunnel[] = [];
+    const due: Lasting[] = [];
     for (const tunnel of this.#tunnels) {
       if (tunnel.takeActivity()) tunnel.watch.active();
       if (tunnel.version !== version || tunnel.watch.isDue()) due.push(tunnel);
@@ -104,7 +104,7 @@ export class TunnelRegistry implements TunnelOwner {
     }
   }
 
-  async #ask(due: readonly Tunnel[], version: number): Promise<void> {
+  async #ask(due: readonly Lasting[], version: number): Promise<void> {
     for (const [i, tunnel] of due.entries()) {
       if (i % SLICE === SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
       if (!this.#tunnels.has(tunnel)) continue;
@@ -118,7 +118,7 @@ export class TunnelRegistry implements TunnelOwner {
 }
 
 /** Whatever goes wrong, nobody knows that it may stay. */
-function holds(tunnel: Tunnel): boolean | Promise<boolean> {
+function holds(tunnel: Lasting): boolean | Promise<boolean> {
   try {
     const answer = tunnel.watch.holds();
     return answer instanceof Promise ? answer.catch(() => false) : answer;

@@ -11,6 +11,18 @@ export interface TunnelWatch {
   active(): void;
 }
 
+/** What goes on after it was allowed, and may not outlive that: a tunnel, a stream. */
+export interface Lasting {
+  readonly watch: TunnelWatch;
+  /** Of what it rests on, as the registry counts it. */
+  version: number;
+  /** True when the client sent something since the last call. */
+  takeActivity(): boolean;
+  /** From now on the client says and hears nothing. `cutApp` follows. */
+  cutClient(): void;
+  cutApp(): void;
+}
+
 /** What a tunnel tells whoever keeps count of it. */
 export interface TunnelOwner {
   ended(tunnel: Tunnel): void;
@@ -20,7 +32,7 @@ export interface TunnelOwner {
  * Two connections that left HTTP, joined: bytes both ways as they come, each side read no faster than the other takes
  * them; an end of one side is an end towards the other, which may still speak; an error of either closes both.
  */
-export class Tunnel implements TunnelEnd {
+export class Tunnel implements TunnelEnd, Lasting {
   readonly watch: TunnelWatch;
   /** Of what it rests on, as `TunnelRegistry` counts it. */
   version = Number.NaN;

@@ -51,6 +51,8 @@ export interface ConnectionUser extends ResponseSink {
   switched(head: ResponseHead, early: Buffer): void;
   /** The exchange is quiet for a while: only the time-outs of this connection count from here, not an idle client's. */
   lasts(): void;
+  /** It has been going on for a while, quiet or not. Called again and again. */
+  goesOn(): void;
   /** True when the whole request was written. */
   readonly requestSent: boolean;
   /** Whom the exchange waits for: decides which time-out counts and whose fault it is. */
@@ -94,6 +96,7 @@ export class UpstreamConnection {
   #head = '';
   #served = 0;
   #touched: number;
+  #begun = 0;
   #keepFor: number;
   #error = '';
 
@@ -152,6 +155,7 @@ export class UpstreamConnection {
   begin(user: ConnectionUser, head: string, method: string, upgrade?: string): void {
     this.#user = user;
     this.#touched = this.#owner.now;
+    this.#begun = this.#touched;
     this.#parser.expect(method, upgrade);
     if (this.#state !== 'open') {
       this.#head = head;
@@ -226,6 +230,7 @@ export class UpstreamConnection {
       return;
     }
     if (quiet >= LASTING) user.lasts();
+    if (this.#owner.now - this.#begun >= LASTING) user.goesOn();
     const { awaits } = user;
     if (awaits === 'answer' && quiet >= responseHead) this.#fail('timeout', `no answer within ${responseHead} ms`);
     else if (awaits === 'app' && quiet >= stall) this.#fail('timeout', `no byte within ${stall} ms`);

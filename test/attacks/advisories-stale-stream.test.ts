@@ -1,0 +1,116 @@
+/**
+ * A WebSocket is closed when its session ends; the same app often falls back to an event stream, or to an answer in chunks
+ * that never ends, and whoever has one open goes on reading after a sign-out, a revocation, a lost group. Class 12
+ * (sessions that outlive the decision; Pomerium #1279).
+ */
+import assert from 'node:assert/strict';
+import { createServer, type Server, type Socket } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import type { SessionStore } from '../../src/core/ports.ts';
+import { handOver } from '../black-box/hand-over.ts';
+import { openSession as openHttp2 } from '../black-box/http2.ts';
+import { eventually, freePort, type Running, serve } from '../black-box/lintel.ts';
+import { openStore } from '../black-box/sessions.ts';
+import { PASSWORD, PORTAL, USERS } from './fixture.ts';
+
+const HOST = 'app.example.test';
+const BIG = 200;
+
+/** Says something every 50 ms: for ever in chunks, or BIG bytes of a stated length. */
+function startDripping(): Promise<{ readonly server: Server; readonly port: number }> {
+  const drip = (socket: Socket, target: string) => {
+    const isBounded = target === '/file';
+    socket.write(`HTTP/1.1 200 OK\r\n${isBounded ? `Content-Length: ${BIG}` : 'Transfer-Encoding: chunked'}\r\n\r\n`);
+    let left = BIG;
+    const timer = setInterval(() => {
+      socket.write(isBounded ? '.....' : '5\r\n.....\r\n');
+      left -= 5;
+      if (isBounded && left === 0) clearInterval(timer);
+    }, 50);
+    socket.on('close', () => clearInterval(timer));
+  };
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1');
+      const target = /^GET (\S+) .*\r\n\r\n$/s.exec(text)?.[1];
+      if (target === undefined) return;
+      text = '';
+      drip(socket, target);
+    });
+  });
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      resolve({ server, port: typeof address === 'object' && address !== null ? address.port : 0 });
+    });
+  });
+}
+
+interface Reading {
+  readonly bytes: () => number;
+  readonly over: () => 'whole' | 'cut' | undefined;
+  close(): void;
+}
+
+describe('an answer without an end ends with what allowed it', () => {
+  let at: Running;
+  let store: SessionStore;
+  let port = 0;
+  let app: Awaited<ReturnType<typeof startDripping>>;
+  before(async () => {
+    app = await startDripping();
+    port = await freePort();
+    const upstream = `http://127.0.0.1:${app.port}`;
+    const config = {
+      listen: ['127.0.0.1:PORT', `https://127.0.0.1:${port}`],
+      trusted_proxies: ['127.0.0.1'],
+      portal: PORTAL,
+      storage: 'sqlite:DIR/lintel.db',
+      users: 'file:DIR/users.yml',
+      metrics: 'off',
+      apps: { app: { url: `https://${HOST}`, upstream, access: [{ allow: 'signed_in' }] } },
+    };
+    at = await serve({ config, users: USERS, healthHost: 'auth.example.test', ownListen: true });
+    store = await openStore(at.database);
+  });
+  after(async () => {
+    await store.close();
+    await at.stop();
+    app.server.close();
+  });
+
+  async function read(user: string, target: string): Promise<Reading> {
+    const cookie = await handOver(at, PORTAL, `https://${HOST}/file`, user, PASSWORD);
+    const session = await openHttp2({ host: '127.0.0.1', port }, '127.0.0.2');
+    const stream = session.request({ ':authority': HOST, ':path': target, cookie });
+    let [bytes, over]: [number, 'whole' | 'cut' | undefined] = [0, undefined];
+    stream.on('data', (chunk: Buffer) => (bytes += chunk.length));
+    stream.on('error', () => (over = 'cut'));
+    stream.on('end', () => (over ??= 'whole'));
+    stream.on('close', () => (over ??= 'cut'));
+    await eventually(`${target} has begun`, () => bytes > 0, 10_000);
+    return { bytes: () => bytes, over: () => over, close: () => session.destroy() };
+  }
+
+  test('a revoked session reads no further, and is not told that this was all; others read on', async () => {
+    const [alice, bob] = [await read('alice', '/events'), await read('bob', '/events')];
+    await store.revoke({ kind: 'user', user: 'alice' });
+    await eventually('the stream of alice is cut', () => alice.over() === 'cut', 10_000);
+    const before = bob.bytes();
+    await eventually('the stream of bob goes on', () => bob.bytes() > before + 50, 10_000);
+    assert.equal(bob.over(), undefined);
+    await store.revoke({ kind: 'user', user: 'bob' });
+    await eventually('the stream of bob is cut too', () => bob.over() === 'cut', 10_000);
+    for (const reading of [alice, bob]) reading.close();
+  });
+
+  test('an answer whose end was known when it was allowed is delivered', async () => {
+    const file = await read('alice', '/file');
+    await store.revoke({ kind: 'user', user: 'alice' });
+    await eventually('all of it is here', () => file.over() !== undefined, 10_000);
+    assert.deepEqual([file.over(), file.bytes()], ['whole', BIG]);
+    file.close();
+  });
+});
