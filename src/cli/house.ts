@@ -63,11 +63,11 @@ export function buildHouse(settings: Settings, rooms: Rooms): BuiltHouse {
   };
 }
 
-/** Where Lintel is the proxy as authentik's outpost is, a host without an app gets the outpost's answer. */
+/** Where there are apps as behind authentik's outpost, and on its paths, a host without an app gets the outpost's answer. */
 function strangers({ apps }: Settings, policy: Policy): House['stranger'] {
-  const isOutpost = apps.some((app) => app.upstream !== undefined && doorOf(app) === OUTPOST_DOOR);
-  if (!isOutpost) return (wire) => errorReply(wire, 'HOST-NOT-PROXIED');
+  const isOutpost = apps.some((app) => doorOf(app) === OUTPOST_DOOR);
   return (wire, host, client) => {
+    if (!isOutpost && !wire.target.startsWith(OUTPOST_DOOR)) return errorReply(wire, 'HOST-NOT-PROXIED');
     const hosts = known(client) && isLoopback(client) ? policy.hosts : [];
     return unknownHost(wire, 'HOST-UNKNOWN', host, hosts, FAULTS['HOST-UNKNOWN'].status);
   };

@@ -9,7 +9,7 @@ import { describePeer, type TrustedPeer, trustPeer } from '../core/peer.ts';
 import type { MaybePromise, UserSource } from '../core/ports.ts';
 import { ownedFolds } from '../core/profile/owned-names.ts';
 import { doorOf } from '../core/sign-in-address.ts';
-import { effectivePort, known, pageScheme, type Target } from '../core/target.ts';
+import { effectivePort, known, pageScheme, type Target, targetAuthority } from '../core/target.ts';
 import { first, type HeaderList } from '../core/text/header-list.ts';
 import { formatIp } from '../core/text/ip.ts';
 import { quote, quoteAddress } from '../core/text/quote.ts';
@@ -88,7 +88,7 @@ function refusal(
   const app = candidates?.place?.app.app;
   const asker = isUpgrade ? 'script' : askerOf(wire, app);
   return writeDirect(decision, wire, {
-    host: target && hostAsWritten(target),
+    host: target && targetAuthority(target),
     location,
     asker,
     always302: doorOf(app) === OUTPOST_DOOR,
@@ -135,7 +135,7 @@ async function forward(
 
 /** Asked once more, a form would be sent anew without what it held: only what reads is offered again. */
 function faultOfApp(wire: Wire, problem: Fault, { title }: App, target: Target, gate: GatePorts): Reply {
-  const app = { title, host: hostAsWritten(target) };
+  const app = { title, host: targetAuthority(target) };
   if (problem.id !== 'ROUTING-REFUSED') {
     return errorReply(wire, problem.id, [], undefined, { app, again: wire.method === 'GET' || wire.method === 'HEAD' });
   }
@@ -175,15 +175,11 @@ function assertions(target: Target, { subject, told, consumed }: Judged): Assert
     identity: told.identity,
     clientAddress: known(target.client) ? formatIp(target.client) : undefined,
     scheme: pageScheme(target.scheme),
-    host: hostAsWritten(target),
+    host: targetAuthority(target),
     port: effectivePort(target),
     hostHeader: subject.kind === 'user' ? subject.routing?.hostHeader : undefined,
     authorization: told.authorization !== undefined ? { set: told.authorization } : consumed ? 'drop' : 'pass',
   };
-}
-
-function hostAsWritten({ host, port }: Target): string {
-  return port === undefined ? host : `${host}:${port}`;
 }
 
 /** Folded names that the proxy face strips, and the cookies that no app may see or set. */

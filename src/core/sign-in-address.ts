@@ -5,10 +5,10 @@ import type { PortalAddress } from './policy/compile.ts';
 import type { Candidates } from './policy/decide.ts';
 import type { ParseUrl } from './ports.ts';
 import { err, ok, type Result } from './result.ts';
-import { known, pageUrl, targetUrl } from './target.ts';
+import { known, pagePath, pageUrl, targetUrl } from './target.ts';
 import { isWithin } from './text/host.ts';
 import { quoteAddress } from './text/quote.ts';
-import { escapedPath, parseQuery, queryComponent, queryText } from './text/url-encode.ts';
+import { parseQuery, queryComponent, queryText } from './text/url-encode.ts';
 
 /** Below which of the two names Lintel sends people to its own pages on the host of an app: the ones that its users know. */
 export function doorOf(app: App | undefined): string {
@@ -86,8 +86,8 @@ export function signInLocation(signIn: SignIn, c: Candidates): string | undefine
 /** The start of a hand-over; authentik's name for it takes a whole address, the native one path and query. */
 function startLocation(c: Candidates): string {
   const door = doorOf(c.place?.app.app);
-  const { path, query } = c.target;
-  const local = `${escapedPath(path.received) || '/'}${query === undefined ? '' : `?${query}`}`;
+  const own = pagePath(c.target);
+  const local = own.startsWith('/') ? own : `/${own}`;
   const rd = c.domain?.givenAt !== undefined ? pageUrl(c.target) : door === OUTPOST_DOOR ? c.origin + local : local;
   return `${c.domain?.givenAt ?? c.origin}${door}start?rd=${queryComponent(rd)}`;
 }

@@ -5,7 +5,7 @@ import { formatIp, type Ip } from './text/ip.ts';
 import { defaultPort, type WebScheme } from './text/origin.ts';
 import { type Path, parsePath } from './text/path.ts';
 import { quote, quoteAddress } from './text/quote.ts';
-import { escapedPath } from './text/url-encode.ts';
+import { escapedPath, keptPath } from './text/url-encode.ts';
 
 /** Of a request; a WebSocket may have its own. */
 export type Scheme = WebScheme | 'wss' | 'ws';
@@ -88,18 +88,28 @@ export function canonicalTarget(parts: TargetParts): Result<Target, Fault> {
 /** "#" ends the query for one party and belongs to it for another; raw control bytes have no place in a URL. */
 const UNSAFE_QUERY = /[#\u0000-\u001f\u007f]/;
 
-/** The URL as received but for scheme and host in lower case: what goes into `rd`. */
+/** The URL as received but for scheme and host in lower case, as Authelia's `rd` has it. */
 export function targetUrl(t: Target): string {
   return `${targetOrigin(t)}${escapedPath(t.path.received)}${t.query === undefined ? '' : `?${t.query}`}`;
 }
 
-/** As `targetUrl`, for a browser to come back to: a WebSocket is no page, and its scheme none of a redirect. */
+/** For a browser to come back to, byte for byte. A WebSocket is no page, and its scheme none of a redirect. */
 export function pageUrl(t: Target): string {
-  return targetUrl({ ...t, scheme: pageScheme(t.scheme) });
+  return `${targetOrigin({ ...t, scheme: pageScheme(t.scheme) })}${pagePath(t)}`;
+}
+
+/** Path and query of `pageUrl`. */
+export function pagePath({ path, query }: Pick<Target, 'path' | 'query'>): string {
+  return `${keptPath(path.received)}${query === undefined ? '' : `?${query}`}`;
 }
 
 export function targetOrigin(t: Target): string {
-  return `${t.scheme}://${t.host}${t.port === undefined ? '' : `:${t.port}`}`;
+  return `${t.scheme}://${targetAuthority(t)}`;
+}
+
+/** The host, with the port where one was written. */
+export function targetAuthority({ host, port }: Pick<Target, 'host' | 'port'>): string {
+  return port === undefined ? host : `${host}:${port}`;
 }
 
 /** The port, filled in from the scheme when it was not written. */

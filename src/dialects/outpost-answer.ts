@@ -1,7 +1,8 @@
 import type { Decision } from '../core/decision.ts';
 import type { Rendering } from '../core/dialect.ts';
 import { FAULTS, type Fault, type FaultId } from '../core/fault.ts';
-import { first } from '../core/text/header-list.ts';
+import { targetAuthority } from '../core/target.ts';
+import { first, foldName } from '../core/text/header-list.ts';
 import type { Reply, Wire } from '../core/wire.ts';
 import { answer } from './answer.ts';
 import { asksForPage, isProgram } from './negotiate.ts';
@@ -53,13 +54,17 @@ interface Echo {
 
 const echoes = new WeakMap<readonly string[], Echo>();
 
-/** The outpost's answer for somebody signed in tells the `User-Agent` back. Kept for as long as it would be the same. */
+/**
+ * The outpost's answer for somebody signed in tells the `User-Agent` back, unless accounts have one of their own. Kept
+ * for as long as it would be the same.
+ */
 function echoing(decision: Decision, r: Rendering): Reply {
   const userAgent = first(r.wire.headers, 'user-agent') ?? '';
   const kept = echoes.get(r.identity);
   if (kept?.userAgent === userAgent && kept.authorization === r.authorization) return kept.reply;
   const plain = answer(decision, r, STYLES.redirect);
-  const reply = { ...plain, headers: [...plain.headers, 'User-Agent', userAgent] };
+  const own = r.identity.some((name, i) => i % 2 === 0 && foldName(name) === 'user-agent');
+  const reply = own ? plain : { ...plain, headers: [...plain.headers, 'User-Agent', userAgent] };
   echoes.set(r.identity, { authorization: r.authorization, userAgent, reply });
   return reply;
 }
@@ -93,7 +98,7 @@ function toProgram(location: string): Reply {
 /** `hosts`: which there are; told on this very machine alone, where the operator sits. */
 function noApp(f: Fault, r: Rendering, style: OutpostStyle): Reply {
   const status = STYLES[style].requestFaultStatus ?? FAULTS[f.id].status;
-  return unknownHost(r.wire, f.id, r.target?.host ?? '', r.hosts, status);
+  return unknownHost(r.wire, f.id, r.target === undefined ? '' : targetAuthority(r.target), r.hosts, status);
 }
 
 /** authentik's own words for a host that no app has; a person gets a page. */

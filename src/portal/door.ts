@@ -48,7 +48,7 @@ const ROUTES: ReadonlyMap<string, { readonly GET: Handler; readonly POST?: Handl
   [`${OUTPOST_DOOR}start`, { GET: begin }],
   [`${OUTPOST_DOOR}callback`, { GET: finish }],
   [`${OUTPOST_DOOR}sign_out`, { GET: leaveAll, POST: leaveAll }],
-  [ASKED_SIGN_OUT, { GET: leaveAll }],
+  [ASKED_SIGN_OUT, { GET: leaveAll, POST: leaveAll }],
 ]);
 
 export function createDoor(deps: PortalDeps): Door {

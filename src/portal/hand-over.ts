@@ -1,7 +1,7 @@
 import { cookieNames } from '../core/cookie-names.ts';
 import { type Fault, fault } from '../core/fault.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { routingFor } from '../core/routing.ts';
+import { routingFor, type SignInRequest } from '../core/routing.ts';
 import type { HandOver, SecretPurpose } from '../core/session.ts';
 import type { Way } from '../core/sign-in-address.ts';
 import { setCookie } from '../core/text/cookie.ts';
@@ -119,7 +119,7 @@ async function giveCookie(
 ): Promise<Result<string, Fault>> {
   const { origin } = r;
   const host = hostIn(origin);
-  const routing = routingFor(r.app, user, { host, path: rd.slice(origin.length) });
+  const routing = routingFor(r.app, user, began(rd));
   if (!routing.ok) return routing;
   const { domain } = deps.policy().lookup(host);
   const token = deps.secrets.token();
@@ -136,4 +136,10 @@ async function giveCookie(
       ? setCookie(cookieNames(secure).app, token, attributes)
       : setCookie(domain.cookie, token, { ...attributes, domain: domain.domain }),
   );
+}
+
+/** Host and path of the address that somebody wanted to open. */
+function began(rd: string): SignInRequest {
+  const [, origin = '', path = ''] = /^([a-z]+:\/\/[^/?#]+)([^?#]*)/.exec(rd) ?? [];
+  return { host: hostIn(origin), path };
 }

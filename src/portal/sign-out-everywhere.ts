@@ -25,22 +25,22 @@ export type Leaving =
  * authentik's `sign_out`: ends all sessions of this person, on every app, at once, the portal's too (contract
  * authentik.md §2). It acts on GET, as people's bookmarks and apps' log-out links expect, unless the browser says that
  * another site or a part of a page asks: an image in a forum must not sign anybody out. Then a page asks first, and
- * always where the request is a signature in the query of some page. Nobody signed in: on to the signed-out page.
+ * always where the request is a signature in the query of some page. A POST comes from that page, or from a program that
+ * says nothing of where it stands and is believed as with GET. Nobody signed in: on to the signed-out page.
  */
 export async function leave(deps: PortalDeps, r: DoorRequest): Promise<Leaving> {
-  const isForm = r.wire.method === 'POST';
-  const foreign = isForm ? foreignChange(r.wire, r.origin, 'form') : undefined;
+  const isMark = r.path === ASKED_SIGN_OUT;
+  const isForm = r.wire.method === 'POST' && !isMark;
+  const foreign = isForm ? foreignChange(r.wire, r.origin, 'json') : undefined;
   if (foreign !== undefined) return { kind: 'fault', fault: foreign };
   const who = await doorPresence(deps, r);
   if (who.kind === 'fault') return who;
   const [session] = named(who);
-  if (session !== undefined && !isForm && (r.path === ASKED_SIGN_OUT || isDoubtful(r.wire))) {
+  if (session !== undefined && !isForm && (isMark || isDoubtful(r.wire))) {
     return { kind: 'ask', user: session.user };
   }
   const ended = await endAll(deps, r, who);
-  return ended.ok
-    ? { kind: 'gone', reply: onward(deps, r, isForm ? 303 : 302) }
-    : { kind: 'fault', fault: ended.error };
+  return ended.ok ? { kind: 'gone', reply: onward(deps, r) } : { kind: 'fault', fault: ended.error };
 }
 
 /** Where the page that asks posts to. */
@@ -77,7 +77,7 @@ async function endAll(
   return ok(all);
 }
 
-function onward(deps: PortalDeps, r: DoorRequest, status: 302 | 303): Reply {
+function onward(deps: PortalDeps, r: DoorRequest): Reply {
   const policy = deps.policy();
   const portal = portalOf(policy, r);
   const secure = isSecureOrigin(r.origin);
@@ -86,5 +86,5 @@ function onward(deps: PortalDeps, r: DoorRequest, status: 302 | 303): Reply {
     domain === undefined
       ? removal(cookieNames(secure).app, secure)
       : setCookie(domain.cookie, '', { maxAge: 0, secure, sameSite: 'Lax', domain: domain.domain });
-  return redirect(status, portal === undefined ? '/' : signedOutUrl(portal), cookieHeaders([gone]));
+  return redirect(302, portal === undefined ? '/' : signedOutUrl(portal), cookieHeaders([gone]));
 }

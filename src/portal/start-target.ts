@@ -1,30 +1,43 @@
-import { isDoorReading } from '../core/door-path.ts';
-import { targetUrl } from '../core/target.ts';
+import { doorway, isDoorReading } from '../core/door-path.ts';
+import { pageUrl, type Target } from '../core/target.ts';
 import { isWithin } from '../core/text/host.ts';
 import { hostIn } from '../core/text/origin.ts';
 import { returnTo } from '../core/text/return-to.ts';
 import type { DoorRequest, PortalDeps } from './deps.ts';
 
-/** Path and query of the app, in visible ASCII and without a fragment; anything else may be read as another address. */
+/** Path and query of the app in visible ASCII; anything else may be read as another address. */
 const LOCAL = /^\/(?!\/)[\x21\x22\x24-\x5b\x5d-\x7e]*$/;
+/** Where in the page: apps that find their way in the browser keep it there, and it never reaches a server. */
+const FRAGMENT = /^(?:#[\x21-\x5b\x5d-\x7e]*)?$/;
 
 /**
  * Where a sign-in that begins at an app's own host is to end (contract authentik.md §3): path and query, or an address
- * of the app itself; of a whole domain, any host below it. Anything else is ignored, and the sign-in ends at the front
- * page: of the app, or of the external host of a domain.
+ * of the app itself; of a whole domain, any host below it; a fragment stays. Anything else is ignored, and the sign-in
+ * ends at the front page: of the app, or of the external host of a domain.
  */
 export function startTarget(deps: PortalDeps, r: DoorRequest, rd: string | undefined): string {
   const policy = deps.policy();
   const { domain } = policy.lookup(hostIn(r.origin));
   const front = `${domain?.givenAt ?? r.origin}/`;
   if (rd === undefined || rd === '') return front;
-  const given = rd.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
-  const isLocal = given.startsWith('/');
-  if (isLocal && !LOCAL.test(given)) return front;
-  const to = returnTo(policy, isLocal ? `${r.origin}${given}` : given, deps.parseUrl);
-  if (to === undefined || to.target.path.readings.some(isDoorReading)) return front;
+  const { address, fragment } = split(rd);
+  const isLocal = address.startsWith('/');
+  if ((isLocal && !LOCAL.test(address)) || !FRAGMENT.test(fragment)) return front;
+  const to = returnTo(policy, isLocal ? `${r.origin}${address}` : address, deps.parseUrl);
+  if (to === undefined || isOwn(to.target)) return front;
   const mine = to.origin === r.origin || (domain?.givenAt !== undefined && isWithin(to.target.host, domain.domain));
-  return mine && to.target.scheme !== 'wss' && to.target.scheme !== 'ws' ? targetUrl(to.target) : front;
+  return mine && to.target.scheme !== 'wss' && to.target.scheme !== 'ws' ? pageUrl(to.target) + fragment : front;
+}
+
+function split(rd: string) {
+  const given = rd.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
+  const hash = given.indexOf('#');
+  return hash < 0 ? { address: given, fragment: '' } : { address: given.slice(0, hash), fragment: given.slice(hash) };
+}
+
+/** A page of Lintel's own, by its path in any reading or by a mark in the query: nobody signs in to sign out. */
+function isOwn(target: Target): boolean {
+  return target.path.readings.some(isDoorReading) || doorway(target) !== undefined;
 }
 
 /**

@@ -5,7 +5,7 @@ import type { TrustedPeer, TrustedProxies } from '../core/peer.ts';
 import { type AppPlace, appFor, type Policy } from '../core/policy/compile.ts';
 import type { AuditSink, MaybePromise } from '../core/ports.ts';
 import type { Result } from '../core/result.ts';
-import type { Unknown } from '../core/target.ts';
+import { targetAuthority, type Unknown } from '../core/target.ts';
 import { first } from '../core/text/header-list.ts';
 import type { Ip } from '../core/text/ip.ts';
 import type { WebScheme } from '../core/text/origin.ts';
@@ -149,7 +149,7 @@ function route(
   if (place !== undefined && own !== undefined) return door(house, a, place, own, query);
   if (portal !== undefined) return toPortal(house, portal, a, req, path, query);
   const unknown = place === undefined && house.policy.lookup(host).domain === undefined;
-  if (unknown) return house.stranger(wire, host, house.client(wire, trusted));
+  if (unknown) return house.stranger(wire, targetAuthority(authority), house.client(wire, trusted));
   return house.error(wire, fault('NOT-FOUND', `no face at ${path} on ${host}`));
 }
 

@@ -352,6 +352,12 @@ describe('programs, preflights and wrong turns', () => {
     assert.equal(body.known, undefined, 'a stranger is not told which hosts there are');
     const operator = JSON.parse((await check(['X-Forwarded-For: 127.0.0.1'], 'nowhere.example')).body);
     assert.ok(operator.known.includes('wiki.example.net'));
+    for (const page of ['start?rd=/x', 'callback?code=a&state=b', 'sign_out']) {
+      const headers = ['Host: nowhere.example:8443', 'X-Forwarded-Proto: https'];
+      const reply = await ask(at, { target: `/outpost.goauthentik.io/${page}`, headers });
+      assert.equal(reply.status, 400, page);
+      assert.deepEqual(JSON.parse(reply.body).host, 'nowhere.example:8443', page);
+    }
   });
 
   test('behind nginx a method or address that the client claims counts for nothing', async () => {
@@ -362,4 +368,26 @@ describe('programs, preflights and wrong turns', () => {
     assert.equal(reply.status, 403, 'two hosts');
     assert.equal(headerOf(reply, 'x-lintel-error'), 'TARGET-CONFLICT');
   });
+});
+
+test('a User-Agent that accounts set for an app is told in place of the one of the client, and only once', async () => {
+  const person = { password: PASSWORD, displayname: 'A' };
+  const users = { ann: { ...person, attributes: { additionalHeaders: { 'User-Agent': 'set' } } }, ben: person };
+  const at = await street({
+    apps: { wiki: { url: 'https://wiki.example.net', headers: 'authentik', access: [{ allow: 'signed_in' }] } },
+    users,
+  });
+  try {
+    for (const [who, value] of [
+      ['ann', 'set'],
+      ['ben', ''],
+    ] as const) {
+      const b = new Browser(at, 'traefik');
+      await b.open('https://wiki.example.net/', who);
+      const reply = await b.get('https://wiki.example.net/', ['User-Agent: mine']);
+      assert.deepEqual([reply.status, valuesOf(reply, 'user-agent')], [200, [value]], who);
+    }
+  } finally {
+    await at.stop();
+  }
 });

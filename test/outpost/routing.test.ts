@@ -27,6 +27,7 @@ describe('a backend for each person', () => {
           mappings: `# as in authentik\nreturn {"ak_proxy": {"backend_override": f"${to(backends.alice)}/{request.user.username}", "host_header": "my-internal-host-header", "user_attributes": {"additionalHeaders": {"X-App-User": request.user.username}}}}`,
         }),
         strict: app('strict', { backend: chosen, allowed_backends: to(backends.alice) }),
+        where: app('where', { backend: `"${to(backends.own)}/at/" + request.host + request.path` }),
         broken: app('broken', { backend: 'user.attributes.nonesuch' }),
       },
     });
@@ -56,6 +57,12 @@ describe('a backend for each person', () => {
       );
     }
     assert.equal(backends.own.take().length, 0);
+  });
+
+  test('the request that an expression sees has a host and a path, and no query', async () => {
+    const b = new Browser(at, 'lintel');
+    const { trail } = await b.open('http://where.example.com/x/y?z=1', 'alice');
+    assert.equal(backends.own.take().at(-1)?.target, '/at/where.example.com/x/y/x/y?z=1', trail.join('\n'));
   });
 
   test("authentik's expression, as people have written it", async () => {

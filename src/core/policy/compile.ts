@@ -3,7 +3,7 @@ import { AUTHENTIK, REMOTE } from '../profile/profile.ts';
 import { compileTell, NO_FACTS, type Tell, type TellFacts } from '../profile/tell.ts';
 import { effectivePort, isSecure, type Scheme, type Target } from '../target.ts';
 import { isWithin } from '../text/host.ts';
-import { webOrigin } from '../text/origin.ts';
+import { webAuthority, webOrigin } from '../text/origin.ts';
 import { type CompiledRule, compileRule, hostCovers } from './match.ts';
 import type { HostPattern, Outcome, Rule } from './rule.ts';
 
@@ -104,9 +104,10 @@ export function compilePolicy(source: PolicySource): Policy {
 
 function hostNames(apps: readonly App[]): string[] {
   const names = apps.flatMap((app) =>
-    app.urls.flatMap(({ host }) =>
-      host.kind === 'exact' ? host.host : host.kind === 'wildcard' ? `*${host.suffix}` : [],
-    ),
+    app.urls.flatMap(({ scheme, host, port }) => {
+      const name = host.kind === 'exact' ? host.host : host.kind === 'wildcard' ? `*${host.suffix}` : undefined;
+      return name === undefined ? [] : webAuthority(scheme, name, port);
+    }),
   );
   return [...new Set(names)].sort();
 }

@@ -20,6 +20,14 @@ export function queryText(text: string): string {
   return queryComponent(utf8Bytes(text));
 }
 
+/** What no browser sends as it is in a path. Braces and "|" some do, and others than browsers. */
+const NEVER_SENT = /[\u0000-\u0020"#<>\\^`\u007f-\u00ff]/g;
+
+/** The path with its own escapes as they came; the few bytes that no URL may hold are escaped, each for itself. */
+export function keptPath(path: string): string {
+  return path.replace(NEVER_SENT, percent);
+}
+
 /** The path as Go's `URL.EscapedPath` writes it back. `path` holds valid escapes only. */
 export function escapedPath(path: string): string {
   if (VALID_PATH.test(path)) return path;
