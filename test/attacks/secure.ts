@@ -2,8 +2,9 @@
 import { type Backend, startBackend } from '../black-box/backend.ts';
 import { handOver } from '../black-box/hand-over.ts';
 import { askHttp2, openSession } from '../black-box/http2.ts';
-import { freePort, type Running, serve } from '../black-box/lintel.ts';
+import { type Running, serve } from '../black-box/lintel.ts';
 import type { Address } from '../black-box/raw.ts';
+import { freePort } from '../parts.ts';
 import type { Attack, Who } from './cases.ts';
 import { ACCESS, PASSWORD, PORTAL, USERS } from './fixture.ts';
 import { hostOf, type Outcome } from './run.ts';

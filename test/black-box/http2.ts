@@ -113,7 +113,7 @@ export interface FrameConnection {
   write(bytes: Uint8Array): boolean;
   /** HEADERS with END_HEADERS; `fields` as they are, in this order. */
   request(stream: number, fields: readonly (readonly [string, string])[], flags?: number): void;
-  /** Resolves with the first frame that fits, or undefined when the connection ends or nothing comes. */
+  /** Resolves with the first frame that fits, or undefined when the connection ends or nothing comes within 10 s. */
   until(fits: (frame: Frame) => boolean, timeoutMs?: number): Promise<Frame | undefined>;
   readonly closed: boolean;
   destroy(): void;
@@ -164,7 +164,7 @@ export async function openFrames(to: Address, options: FrameOptions = {}): Promi
     write,
     request: (stream, fields, flags = FLAG.endStream | FLAG.endHeaders) =>
       send(FRAME.headers, flags, stream, headerBlock(fields)),
-    until: (fits, timeoutMs = 3_000) =>
+    until: (fits, timeoutMs = 10_000) =>
       new Promise((resolve) => {
         const finish = (frame: Frame | undefined) => {
           clearTimeout(timer);

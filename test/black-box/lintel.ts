@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { argon2Sync, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../parts.ts';
 import { type Address, ask } from './raw.ts';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
@@ -81,7 +81,7 @@ export async function serve(options: ServeOptions): Promise<Running> {
 }
 
 async function healthy(at: Running, host: string, isOver: () => boolean, stop: () => Promise<void>): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     if (isOver() || Date.now() > deadline) {
       await stop();
@@ -94,14 +94,6 @@ async function healthy(at: Running, host: string, isOver: () => boolean, stop: (
     if (up) return;
     await new Promise((resolve) => setTimeout(resolve, 40));
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 /** users.yml in Authelia's format. Hashes are cheap: these tests are not about their cost. */
@@ -130,15 +122,22 @@ export function cheapHash(password: string): string {
   return made;
 }
 
-/** Polls until `check` holds; fails with `what` after `timeoutMs`. */
+/**
+ * Polls until `check` holds; fails with `what` after `timeoutMs`. The one way in which tests wait for what must happen: a
+ * sleep says only how quick the machine is. Often at first, so that it costs a quiet machine nothing.
+ */
 export async function eventually(
-  what: string,
+  what: string | (() => string),
   check: () => Promise<boolean> | boolean,
-  timeoutMs = 5_000,
+  timeoutMs = 10_000,
 ): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await check())) {
-    if (Date.now() > deadline) throw new Error(`did not happen within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+  const began = performance.now();
+  for (;;) {
+    // Whatever the time says, the last look comes after the last rest.
+    const elapsed = performance.now() - began;
+    if (await check()) return;
+    if (elapsed > timeoutMs)
+      throw new Error(`did not happen within ${timeoutMs} ms: ${typeof what === 'string' ? what : what()}`);
+    await new Promise((resolve) => setTimeout(resolve, Math.min(30, 2 + elapsed / 20)));
   }
 }

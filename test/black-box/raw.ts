@@ -25,7 +25,9 @@ export interface Exchange {
 export interface ExchangeOptions {
   /** Silence for this long after the last complete answer ends the exchange. */
   readonly settleMs?: number;
-  /** Total time. */
+  /** …and not before there are so many answers; 1 unless told. More than can come: it ends when the connection does. */
+  readonly least?: number;
+  /** Total time; 10 s unless told. What is expected to come has come long before. */
   readonly timeoutMs?: number;
   /** Loopback address to come from; 127.0.0.2 is another peer than 127.0.0.1. */
   readonly from?: string;
@@ -48,7 +50,7 @@ export function exchange(
   bytes: string | readonly string[],
   options: ExchangeOptions = {},
 ): Promise<Exchange> {
-  const { settleMs = 0, timeoutMs = 5_000 } = options;
+  const { settleMs = 0, least = 1, timeoutMs = 10_000 } = options;
   const head = (options.method ?? firstWord(bytes)) === 'HEAD';
   const started = performance.now();
   return new Promise((resolve, reject) => {
@@ -74,7 +76,8 @@ export function exchange(
       received = Buffer.concat([received, chunk]);
       clearTimeout(settle);
       const { replies, rest } = parseReplies(received, head);
-      if (replies.some((r) => r.status >= 200) && rest === '') settle = setTimeout(() => finish('quiet'), settleMs);
+      const isAnswered = replies.filter((r) => r.status >= 200).length >= least;
+      if (isAnswered && rest === '') settle = setTimeout(() => finish('quiet'), settleMs);
     });
     socket.on('close', () => finish('closed'));
     socket.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,8 +1,8 @@
 /** Both ends of a WebSocket over raw sockets (RFC 6455): handshake, small text frames, close. */
 import { createHash, randomBytes } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
+import { eventually } from './lintel.ts';
 import type { Address } from './raw.ts';
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -128,8 +128,8 @@ export class WebSocketClient {
   }
 
   /** The next text that came; fails when none comes in time. */
-  async next(ms = 3000): Promise<string> {
-    await until(() => this.#texts.length > 0, ms, 'no frame came');
+  async next(ms?: number): Promise<string> {
+    await eventually('a frame comes', () => this.#texts.length > 0, ms);
     return this.#texts.shift() ?? '';
   }
 
@@ -139,9 +139,9 @@ export class WebSocketClient {
   }
 
   /** Milliseconds until the other side closed. */
-  async closed(ms = 3000): Promise<number> {
+  async closed(ms?: number): Promise<number> {
     const from = performance.now();
-    await until(() => this.isClosed, ms, 'the connection is still open');
+    await eventually('the other side closes', () => this.isClosed, ms);
     return this.closedAt - from;
   }
 
@@ -157,12 +157,6 @@ export class WebSocketClient {
     const { texts, rest } = unframed(this.#bytes);
     this.#texts.push(...texts);
     this.#bytes = Buffer.from(rest);
-  }
-}
-
-async function until(there: () => boolean, ms: number, what: string): Promise<void> {
-  for (const end = performance.now() + ms; !there(); await sleep(5)) {
-    if (performance.now() > end) throw new Error(`${what} within ${ms} ms`);
   }
 }
 
@@ -193,6 +187,6 @@ export async function openWebSocket(to: Address, { target = '/ws', headers, earl
   ];
   const head = `GET ${target} HTTP/1.1\r\n${[...headers, ...handshake].map((h) => `${h}\r\n`).join('')}\r\n`;
   socket.write(Buffer.concat([Buffer.from(head, 'latin1'), early ?? Buffer.alloc(0)]));
-  await until(() => client.head !== '' || client.isClosed, 5000, 'no answer');
+  await eventually('an answer comes', () => client.head !== '' || client.isClosed);
   return client;
 }

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import type { SessionStore, TokenStore } from '../../src/core/ports.ts';
 import { plantToken } from '../black-box/app-passwords.ts';
 import { type Arrival, type Backend, plainAnswer, startBackend } from '../black-box/backend.ts';
-import { cheapHash, freePort, type Running } from '../black-box/lintel.ts';
+import { cheapHash, type Running } from '../black-box/lintel.ts';
 import { openStore } from '../black-box/sessions.ts';
 import { Browser, PASSWORD, street } from '../outpost/street.ts';
+import { freePort } from '../parts.ts';
 import { type OutpostCase, originOf, ROWS } from './outpost-cases.ts';
 
 export interface World {

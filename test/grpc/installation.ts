@@ -1,6 +1,6 @@
 /** The gate of the attack tests with a gRPC listener beside its HTTP one. */
 import { gate, type Installation, type InstallationOptions } from '../attacks/fixture.ts';
-import { freePort } from '../black-box/lintel.ts';
+import { freePort } from '../parts.ts';
 import { type GrpcClient, grpcClient } from './client.ts';
 
 export interface GrpcGate extends Installation {

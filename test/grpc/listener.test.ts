@@ -7,9 +7,9 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { connect as tls } from 'node:tls';
-import { eventually, freePort } from '../black-box/lintel.ts';
+import { eventually } from '../black-box/lintel.ts';
 import { base, configure, type Live, live } from '../live/server.ts';
-import { tempDir } from '../parts.ts';
+import { accepts, freePort, tempDir } from '../parts.ts';
 import { CHECK, checkRequest, framed, type GrpcClient, grpcClient } from './client.ts';
 
 const APPS = `

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../black-box/lintel.ts';
 import { answering, type BackendConnection, get, OK, openClient, request, startBackend, startFace } from './fixture.ts';
 
 const CLOSE = 'Connection: close';
+/** The forwarder counts its own ticks, not the clock: what a busy machine takes from this process is not counted. */
 const FAST = { connect: 200, responseHead: 120, stall: 200, keepAlive: 150 };
 
 test('sequential requests share a connection; parallel ones get their own', async (t) => {
@@ -96,11 +98,9 @@ test('an app that does not answer is a 504 in time, one that stalls is cut', asy
   const silent = await startBackend(t, () => {});
   const face = await startFace(t, silent.port, { timeouts: FAST });
   const client = openClient(t, face.port);
-  const began = Date.now();
   client.send(get('/', CLOSE));
   await client.untilEnd();
   assert.match(client.received, /^HTTP\/1\.1 504 .*UPSTREAM-TIMEOUT/s);
-  assert.ok(Date.now() - began < 1500);
 
   const stalling = await startBackend(t, answering('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf'));
   const other = await startFace(t, stalling.port, { timeouts: FAST });
@@ -113,7 +113,7 @@ test('an app that does not answer is a 504 in time, one that stalls is cut', asy
 
 test('no total time-out: what moves may take as long as it needs', async (t) => {
   const backend = await startBackend(t, async (c) => {
-    await c.until('\r\n0\r\n\r\n', 4000);
+    await c.until('\r\n0\r\n\r\n');
     c.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
     for (let i = 0; i < 8; i++) {
       c.write('1\r\ny\r\n');
@@ -150,29 +150,26 @@ test('kept connections are closed when nobody needs them', async (t) => {
   client.send(get('/'));
   await client.until('ok');
   assert.equal(face.connections, 1);
-  for (let i = 0; face.connections > 0; i++) {
-    assert.ok(i < 100);
-    await sleep(10);
-  }
+  await eventually('it is closed', () => face.connections === 0);
 });
 
 test('connections are bounded', async (t) => {
   const backend = await startBackend(t, () => {});
   const face = await startFace(t, backend.port, { limits: { maxConnections: 2 } });
-  const clients = [1, 2, 3].map(() => openClient(t, face.port));
-  for (const client of clients) {
-    client.send(get('/', CLOSE));
-    await sleep(30);
+  for (const n of [1, 2]) {
+    openClient(t, face.port).send(get('/', CLOSE));
+    await eventually('the app has the request', () => backend.connections.length === n);
   }
-  await clients[2]?.until('502');
+  const third = openClient(t, face.port);
+  third.send(get('/', CLOSE));
+  await third.until('502');
   assert.match(face.faults[0]?.detail ?? '', /in use/);
   const kept = await startBackend(t, answering(OK));
   const other = await startFace(t, kept.port, { limits: { maxIdle: 1 } });
   const many = [1, 2, 3, 4].map(() => openClient(t, other.port));
   for (const client of many) client.send(get('/'));
   await Promise.all(many.map((client) => client.until('ok')));
-  await sleep(20);
-  assert.equal(other.connections, 1);
+  await eventually('one is kept', () => other.connections === 1);
 });
 
 test('a long poll outlives the time-out of idle clients', async (t) => {
@@ -184,6 +181,6 @@ test('a long poll outlives the time-out of idle clients', async (t) => {
   const face = await startFace(t, backend.port, { clientTimeout: 1700 });
   const client = openClient(t, face.port);
   client.send(get('/', CLOSE));
-  await client.untilEnd(4000);
+  await client.untilEnd();
   assert.match(client.received, /ok$/);
 });

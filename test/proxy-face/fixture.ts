@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcp, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type UpstreamAddress, upstreamOf } from '../../src/core/app.ts';
 import { type Fault, faultStatus } from '../../src/core/fault.ts';
 import { createForwarder, type ForwardCall, type ForwarderOptions, type ProxyGuards } from '../../src/proxy/forward.ts';
 import type { TunnelWatch } from '../../src/proxy/tunnel.ts';
 import type { ArrivedRequest, ClientResponse, Handler, Upgrade } from '../../src/server/client.ts';
 import { allowUpgrades } from '../../src/server/upgrade.ts';
+import { eventually } from '../black-box/lintel.ts';
 
 export interface Scope {
   after(fn: () => unknown): void;
@@ -29,14 +29,11 @@ export class BackendConnection {
     });
   }
 
-  /** Waits until what was received matches. */
-  async until(pattern: RegExp | string, ms = 2000): Promise<string> {
-    const end = Date.now() + ms;
-    const there = () => (typeof pattern === 'string' ? this.received.includes(pattern) : pattern.test(this.received));
-    while (!there()) {
-      assert.ok(Date.now() < end, `the app waited for ${pattern} and has ${JSON.stringify(this.received)}`);
-      await sleep(2);
-    }
+  /** Waits until what was received matches, or fails when it cannot any more. */
+  async until(pattern: RegExp | string): Promise<string> {
+    const what = () => `the app waits for ${pattern} and has ${JSON.stringify(this.received.slice(0, 2000))}`;
+    await eventually(what, () => matches(this.received, pattern) || this.socket.destroyed);
+    assert.ok(matches(this.received, pattern), `closed while ${what()}`);
     return this.received;
   }
 
@@ -56,6 +53,10 @@ export class BackendConnection {
   end(text = ''): void {
     this.socket.end(Buffer.from(text, 'latin1'));
   }
+}
+
+function matches(received: string, pattern: RegExp | string): boolean {
+  return typeof pattern === 'string' ? received.includes(pattern) : pattern.test(received);
 }
 
 export interface Backend {
@@ -103,8 +104,8 @@ export interface FaceOptions {
   readonly call?: Partial<ForwardCall>;
   /** Milliseconds after which the server closes an idle client connection. */
   readonly clientTimeout?: number;
-  /** Milliseconds between the arrival of a request and the decision. */
-  readonly judgeMs?: number;
+  /** Comes between the arrival of a request and its forwarding. */
+  readonly judge?: (res: ClientResponse) => Promise<void>;
   /** Bytes that a client may be behind before the app has to wait. */
   readonly highWaterMark?: number;
   /** Of every tunnel; default: it may stay. */
@@ -126,8 +127,8 @@ export async function startFace(scope: Scope, upstreamPort: number, options: Fac
   });
   const upstream = upstreamTo(upstreamPort);
   const serve: Handler = (req, res, upgrade) => {
-    if (options.judgeMs === undefined) forward(req, res, upgrade);
-    else setTimeout(() => forward(req, res, upgrade), options.judgeMs);
+    if (options.judge === undefined) forward(req, res, upgrade);
+    else void options.judge(res).then(() => forward(req, res, upgrade));
   };
   const handler = Object.assign(serve, { mayUpgrade: () => true });
   const watch = options.watch ?? { holds: () => true, isDue: () => false, active: () => {} };
@@ -216,29 +217,16 @@ export class Client {
     this.socket.write(Buffer.from(text, 'latin1'));
   }
 
-  async until(pattern: RegExp | string, ms = 3000): Promise<string> {
-    const end = Date.now() + ms;
-    const there = () => (typeof pattern === 'string' ? this.received.includes(pattern) : pattern.test(this.received));
-    while (!there()) {
-      assert.ok(
-        Date.now() < end,
-        `the client waited for ${pattern} and has ${JSON.stringify(this.received.slice(0, 2000))}`,
-      );
-      await sleep(2);
-    }
+  async until(pattern: RegExp | string): Promise<string> {
+    const what = () => `the client waits for ${pattern} and has ${JSON.stringify(this.received.slice(0, 2000))}`;
+    await eventually(what, () => matches(this.received, pattern));
     return this.received;
   }
 
-  async untilEnd(ms = 3000): Promise<string> {
-    const end = Date.now() + ms;
-    while (this.ended === undefined) {
-      assert.ok(
-        Date.now() < end,
-        `the connection is still open; received ${JSON.stringify(this.received.slice(0, 2000))}`,
-      );
-      await sleep(2);
-    }
-    return this.ended;
+  async untilEnd(ms?: number): Promise<string> {
+    const what = () => `the connection ends; received ${JSON.stringify(this.received.slice(0, 2000))}`;
+    await eventually(what, () => this.ended !== undefined, ms);
+    return this.ended ?? '';
   }
 }
 

@@ -13,6 +13,7 @@ import { openScope } from '../parts.ts';
 
 const MIB = 1 << 20;
 const HOST = 'app.example.test';
+const SILENT = 'silent.example.test';
 const scope = openScope();
 let at: Live;
 let app: (req: IncomingMessage, res: ServerResponse) => void = () => {};
@@ -28,8 +29,9 @@ before(async () => {
 metrics: 127.0.0.1:0
 storage: memory
 users: file:DIR/users.yml
-upstream_timeout: 2s
-apps: {app: {url: https://${HOST}, upstream: http://127.0.0.1:${port}, access: [{allow: everyone}]}}
+apps:
+  app: {url: https://${HOST}, upstream: http://127.0.0.1:${port}, access: [{allow: everyone}]}
+  silent: {url: https://${SILENT}, upstream: {url: http://127.0.0.1:${port}, timeout: 1s}, access: [{allow: everyone}]}
 `,
   });
 });
@@ -79,9 +81,8 @@ test('a slow reader holds the app back and no other stream', async (t) => {
   await new Promise((resolve) => setTimeout(resolve, 300));
   const held = written;
   assert.ok(held < 32 * MIB, `${held} bytes were taken from the app`);
-  const began = performance.now();
   assert.equal((await askHttp2(h2, { authority: HOST, path: '/quick' })).reply?.body, 'quick');
-  assert.ok(performance.now() - began < 1_000);
+  assert.equal(stream.closed, false, 'before the slow one is through');
   stream.on('error', () => {});
   stream.close(8);
 });
@@ -101,7 +102,7 @@ test('events arrive when they are sent', async (t) => {
   await new Promise((resolve) => stream.once('response', resolve));
   for (const text of ['data: 1\n\n', 'data: 2\n\n']) {
     say(text);
-    await eventually(text, () => seen.endsWith(text), 1_000);
+    await eventually(text, () => seen.endsWith(text));
   }
   stream.close(8);
 });
@@ -176,7 +177,7 @@ test('Expect: 100-continue is answered, and an app that is silent is a 504', asy
   stream.end('body');
   assert.equal(await new Promise((resolve) => stream.once('response', (h) => resolve(h[':status']))), 200);
   stream.resume();
-  const { reply } = await askHttp2(h2, { authority: HOST, path: '/silent' });
+  const { reply } = await askHttp2(h2, { authority: SILENT, path: '/silent' });
   assert.equal(reply?.status, 504);
   assert.equal(headerOf(reply, 'x-lintel-error'), 'UPSTREAM-TIMEOUT');
   const odd = await askHttp2(h2, { authority: HOST, path: '/', headers: ['expect: tea'] });

@@ -106,7 +106,7 @@ async function start(t: Scope, app: http.RequestListener) {
 }
 
 test('large answers at once, over HTTP/1.1, TLS and HTTP/2, with a length and in chunks', {
-  timeout: 30_000,
+  timeout: 120_000,
 }, async (t) => {
   const { plain, secure, open } = await start(t, (req, res) => {
     const body = BODIES[Number(req.url?.[1])] ?? Buffer.alloc(0);
@@ -134,7 +134,7 @@ test('large answers at once, over HTTP/1.1, TLS and HTTP/2, with a length and in
 });
 
 test('large uploads at once, from HTTP/1.1, TLS and HTTP/2, with a length and in chunks, to plain and TLS, to slow and fast', {
-  timeout: 30_000,
+  timeout: 120_000,
 }, async (t) => {
   const { plain, secure, open } = await start(t, (req, res) => {
     hashOf(req, req.url?.endsWith('/slow') === true).then(
@@ -172,7 +172,7 @@ const SINK = `require('node:http').createServer((req, res) => {
   req.on('end', () => res.end('taken'));
 }).listen(0, '127.0.0.1', function () { console.log(this.address().port); });`;
 
-test('an upload leaves no memory behind for the collector', { timeout: 30_000 }, async (t) => {
+test('an upload leaves no memory behind for the collector', { timeout: 120_000 }, async (t) => {
   const app = spawn(process.execPath, ['-e', SINK], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => app.kill());
   const [port] = await once(app.stdout, 'data');

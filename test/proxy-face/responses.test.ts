@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../black-box/lintel.ts';
 import {
   answering,
   type BackendConnection,
@@ -43,7 +44,7 @@ test('malformed answers are a 502 with an id, and their connection is not used a
     const out = await answerTo(t, get('/', CLOSE), answering(answer));
     assert.equal(out.status, '502', answer.slice(0, 80));
     assert.match(out.text, /X-Lintel-Error: UPSTREAM-MALFORMED/);
-    assert.equal(out.face.connections, 0);
+    await eventually('its connection is closed', () => out.face.connections === 0);
   }
 });
 
@@ -128,7 +129,7 @@ test('an answer that nobody asked for is not kept for the next request', async (
   const client = openClient(t, face.port);
   client.send(get('/'));
   await client.until('ok');
-  await sleep(60);
+  await eventually('the connection that said more than was asked is closed', () => face.connections === 0);
   client.send(get('/', CLOSE));
   await client.untilEnd();
   assert.ok(!client.received.includes('evil'));

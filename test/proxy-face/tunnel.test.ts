@@ -114,8 +114,7 @@ test('an agreement to something else is none', async (t) => {
     await client.untilEnd();
     assert.match(client.received, /^HTTP\/1\.1 502 .*UPSTREAM-MALFORMED/s, answer);
     assert.equal(face.tunnels, 0);
-    await sleep(10);
-    assert.equal(face.connections, 0);
+    await eventually('the connection to the app is closed', () => face.connections === 0);
   }
 });
 
@@ -133,8 +132,7 @@ test('an app that says no: its answer, and a connection that is used for nothing
   assert.equal(client.received.split('HTTP/1.1').length, 2);
   assert.equal(backend.connections.length, 1);
   assert.equal(backend.connections[0]?.received, '', 'nothing of it came before the app agreed');
-  await sleep(20);
-  assert.equal(face.connections, 0, 'nor is the connection to the app kept');
+  await eventually('the connection to the app is not kept', () => face.connections === 0);
 });
 
 test('bytes that the client sends before the app agrees wait for it, in order', async (t) => {
@@ -235,7 +233,7 @@ test('another protocol than WebSocket, by another method', async (t) => {
 test('the end of one side is an end for the other, which may go on', async (t) => {
   const { backend, client, face } = await open(t, async (c) => {
     await c.until('last words');
-    while (!c.socket.readableEnded) await sleep(5);
+    await eventually('the client ends', () => c.socket.readableEnded);
     c.write('the rest');
     c.end();
   });
@@ -243,7 +241,7 @@ test('the end of one side is an end for the other, which may go on', async (t) =
   await client.until('the rest');
   await client.untilEnd();
   assert.equal(backend.connections.length, 1);
-  for (let i = 0; face.connections > 0 || face.tunnels > 0; i++, await sleep(5)) assert.ok(i < 100);
+  await eventually('both sides are gone', () => face.connections === 0 && face.tunnels === 0);
 
   const second = await startBackend(t, async (c) => {
     await c.head();
@@ -265,13 +263,13 @@ test('the end of one side is an end for the other, which may go on', async (t) =
 test('a reset of either side closes the other, and the process lives', async (t) => {
   const first = await open(t, quiet);
   first.client.socket.resetAndDestroy();
-  for (let i = 0; first.face.connections > 0; i++, await sleep(5)) assert.ok(i < 100);
+  await eventually("the app's side is closed", () => first.face.connections === 0);
   const second = await open(t, async (c) => {
     await sleep(20);
     c.socket.resetAndDestroy();
   });
   await second.client.untilEnd();
-  assert.equal(second.face.tunnels, 0);
+  await eventually('the tunnel is over', () => second.face.tunnels === 0);
   // WSS-13: during the handshake.
   const backend = await startBackend(t, async (c) => {
     await c.head();
@@ -281,9 +279,9 @@ test('a reset of either side closes the other, and the process lives', async (t)
   const face = await startFace(t, backend.port);
   const client = openClient(t, face.port);
   client.send(get('/ws', ...UPGRADE));
-  await sleep(30);
+  await eventually('the app is asked', () => backend.connections.length === 1);
   client.socket.resetAndDestroy();
-  for (let i = 0; face.connections > 0; i++, await sleep(5)) assert.ok(i < 200);
+  await eventually("the app's side is closed", () => face.connections === 0);
   assert.equal(face.tunnels, 0);
 });
 
@@ -302,7 +300,6 @@ test('neither side is read faster than the other takes it', async (t) => {
     c.socket.removeAllListeners('data');
     c.socket.pause();
     Object.assign(c, { count: pushing(c.socket, piece) });
-    await sleep(3000);
   });
   client.socket.removeAllListeners('data');
   client.socket.pause();
@@ -318,17 +315,18 @@ test('a megabyte each way arrives whole', async (t) => {
   const { client, backend } = await open(t, async (c) => {
     c.received = '';
     c.write(Buffer.alloc(size, 'd'));
-    for (let i = 0; c.received.length < size; i++, await sleep(5)) assert.ok(i < 600);
+    await eventually('all of it comes', () => c.received.length >= size);
     c.write('whole');
   });
   client.socket.write(Buffer.alloc(size, 'u'));
-  await client.until('whole', 8000);
+  await client.until('whole');
   const body = client.received.slice(client.received.indexOf('\r\n\r\n') + 4);
   assert.equal(body, `${'d'.repeat(size)}whole`);
   assert.equal(backend.connections[0]?.received, 'u'.repeat(size));
 });
 
 test('a tunnel in which nothing moves is closed in time, one that moves is not', async (t) => {
+  // In ticks of a quarter of the shortest, which stand still when this process does.
   const timeouts = { connect: 200, responseHead: 200, stall: 200, keepAlive: 200, tunnel: 300 };
   const { client, face } = await open(t, quiet, { timeouts });
   for (let i = 0; i < 8; i++) {
@@ -368,7 +366,7 @@ test('a tunnel that may not stay is cut, the others stay', async (t) => {
   isAllowed = false;
   changes++;
   await client.untilEnd();
-  assert.equal(face.tunnels, 0);
+  await eventually('nothing of it is left', () => face.tunnels === 0);
 });
 
 test('who cannot say that a tunnel may stay lets it go: a throw, a rejection, a store that cannot be read', async (t) => {
@@ -382,8 +380,8 @@ test('who cannot say that a tunnel may stay lets it go: a throw, a rejection, a 
   let asked = 0;
   const counting = { holds: () => ++asked > 0, isDue: () => false, active: () => {} };
   const { face } = await open(t, quiet, { watch: counting, changes: throwing });
-  await sleep(1000);
-  assert.ok(asked >= 2 && face.tunnels === 1, 'what cannot be read may have changed');
+  await eventually('it is asked again: what cannot be read may have changed', () => asked >= 2);
+  assert.equal(face.tunnels, 1);
 });
 
 test('tunnels end before the listeners close, and none begins afterwards', async (t) => {

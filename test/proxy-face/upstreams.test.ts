@@ -6,12 +6,13 @@ import { type AddressInfo, createServer as createTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createTls, type TlsOptions } from 'node:tls';
 import { type UpstreamAddress, type UpstreamTls, upstreamOf } from '../../src/core/app.ts';
 import { atServer } from '../../src/proxy/base-path.ts';
 import { upstreamAt } from '../../src/proxy/upstream-at.ts';
+import { eventually } from '../black-box/lintel.ts';
 import { acceptOf } from '../black-box/websocket.ts';
+import { freePort } from '../parts.ts';
 import {
   answering,
   get,
@@ -83,7 +84,7 @@ async function ask(t: Scope, upstream: UpstreamAddress, bytes = get('/', 'Connec
   const face = await startFace(t, 1, { call: { upstream } });
   const client = openClient(t, face.port);
   client.send(bytes);
-  await client.untilEnd(4000);
+  await client.untilEnd();
   return { face, text: client.received };
 }
 
@@ -107,7 +108,7 @@ test('an impostor gets nothing of the request', async (t) => {
     const { text, face } = await ask(t, overTls(host, app.port, tls), get('/secret?token=1', 'Connection: close'));
     assert.match(text, /^HTTP\/1\.1 502 .*UPSTREAM-TLS/s, what);
     assert.equal(app.received, '', what);
-    assert.equal(face.connections, 0);
+    await eventually('nothing stays open', () => face.connections === 0);
   }
 });
 
@@ -152,7 +153,7 @@ test('over TLS: connections are kept, bodies go both ways with back-pressure, tu
   const client = openClient(t, face.port);
   for (let i = 1; i <= 3; i++) {
     client.send(get(`/${i}`));
-    for (let n = 0; client.received.split('x').length <= i * big.length; n++, await sleep(10)) assert.ok(n < 300);
+    await eventually(`answer ${i}`, () => client.received.split('x').length > i * big.length);
   }
   assert.equal(app.connections, 1);
   const key = 'AAAAAAAAAAAAAAAAAAAAAA==';
@@ -163,16 +164,8 @@ test('over TLS: connections are kept, bodies go both ways with back-pressure, tu
   tunnel.send(get('/ws', 'Connection: upgrade', 'Upgrade: WebSocket', `Sec-WebSocket-Key: ${key}`));
   await tunnel.until('hello');
   tunnel.send('to the app');
-  for (let i = 0; !chat.received.endsWith('to the app'); i++, await sleep(5)) assert.ok(i < 200);
+  await eventually('it is there', () => chat.received.endsWith('to the app'));
 });
-
-async function closedPort(): Promise<number> {
-  const server = createTcp();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 function several(...ports: number[]): UpstreamAddress {
   const [first, ...rest] = ports.map((port) => upstreamTo(port).servers[0]);
@@ -199,13 +192,15 @@ test('several servers take turns, a busy one less often', async (t) => {
   for (let i = 0; i < 8; i++) {
     const client = openClient(t, other.port);
     client.send(get('/'));
-    await Promise.race([client.until('ok').catch(() => {}), sleep(400)]);
+    const answered = () => client.received.includes('ok');
+    const hangs = slow.connections.length;
+    await eventually('it is answered, or hangs at the slow one', () => answered() || slow.connections.length > hangs);
   }
   assert.equal(slow.connections.length, 1, 'one request hangs there; the others went past it');
 });
 
 test('a server that cannot be reached: the request goes to the next one, body and all, and the server rests', async (t) => {
-  const dead = await closedPort();
+  const dead = await freePort();
   const heads: string[] = [];
   const good = await startBackend(t, async (c) => {
     for (;;) {
@@ -230,7 +225,7 @@ test('a server that cannot be reached: the request goes to the next one, body an
 });
 
 test('all servers down: an id of its own, and they are tried again as soon as they are back', async (t) => {
-  const [first, second] = [await closedPort(), await closedPort()];
+  const [first, second] = [await freePort(), await freePort()];
   const upstream = several(first, second);
   const face = await startFace(t, 1, { call: { upstream } });
   for (let i = 0; i < 3; i++) {
@@ -258,6 +253,7 @@ test('a request that was sent is not sent to another server', async (t) => {
   });
   const good = await startBackend(t, answering(OK));
   const face = await startFace(t, 1, { call: { upstream: several(failing.port, good.port) } });
+  const began = performance.now();
   const client = openClient(t, face.port);
   client.send(`${request('POST', '/pay', 'Content-Length: 0', 'Connection: close')}`);
   await client.untilEnd();
@@ -267,21 +263,20 @@ test('a request that was sent is not sent to another server', async (t) => {
     const next = openClient(t, face.port);
     next.send(get('/', 'Connection: close'));
     await next.untilEnd();
-    assert.match(next.received, / 200 /, 'the failing one rests');
+    // Two ticks of half a second, which may be over where the machine is busy.
+    if (performance.now() - began < 450) assert.match(next.received, / 200 /, 'the failing one rests');
   }
 });
 
 test('own time-outs of an upstream', async (t) => {
   const silent = await startBackend(t, () => {});
   const upstream = { ...upstreamTo(silent.port), answerMs: 200 };
-  const timeouts = { connect: 400, responseHead: 5000, stall: 5000, keepAlive: 400 };
+  const timeouts = { connect: 400, responseHead: 60_000, stall: 60_000, keepAlive: 400 };
   const face = await startFace(t, 1, { timeouts, call: { upstream } });
   const client = openClient(t, face.port);
-  const began = performance.now();
   client.send(get('/', 'Connection: close'));
   await client.untilEnd();
   assert.match(client.received, /^HTTP\/1\.1 504 /);
-  assert.ok(performance.now() - began < 1500);
 });
 
 const BASED = upstreamAt('http://127.0.0.1:1/base', upstreamTo(1))?.servers[0];
