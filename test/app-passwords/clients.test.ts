@@ -131,10 +131,13 @@ test('the last use is kept, and the first one is told', async () => {
   const first = await used();
   await asked(bearer(secret));
   assert.equal(await used(), first, 'at most once a minute');
-  const lines = check.at
-    .output()
-    .split('\n')
-    .filter((line) => line.includes('app-password-first-use') && line.includes(token.id));
+  const told = () =>
+    check.at
+      .output()
+      .split('\n')
+      .filter((line) => line.includes('app-password-first-use') && line.includes(token.id));
+  await eventually('it is told', () => told().length > 0);
+  const lines = told();
   assert.equal(lines.length, 1);
   assert.match(lines[0] ?? '', /"user":"alice".*"label":"Laptop backup","client":"198\.51\.100\.7"/);
 });

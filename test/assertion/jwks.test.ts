@@ -57,7 +57,7 @@ function signerBeside(): AssertionSigner {
 }
 
 const issuer = () => `http://localhost:${lintel.port}`;
-const keysOf = () => createRemoteJWKSet(new URL(`${issuer()}/auth${PATH}`));
+const keysOf = () => createRemoteJWKSet(new URL(`${issuer()}/auth${PATH}`), { timeoutDuration: 10_000 });
 
 async function signed(audience = 'wiki'): Promise<string> {
   const signer = signerBeside();
@@ -72,8 +72,9 @@ test('an app verifies an assertion with the keys that it fetches from the portal
   assert.equal(payload.sub, 'alice');
   assert.equal(protectedHeader.alg, 'ES256');
   await assert.rejects(jwtVerify(await signed('grafana'), keysOf(), checks), errors.JWTClaimValidationFailed);
+  const late = await signed();
   const future = { ...checks, currentDate: new Date(Date.now() + 31_000) };
-  await assert.rejects(jwtVerify(await signed(), keysOf(), future), errors.JWTExpired);
+  await assert.rejects(jwtVerify(late, keysOf(), future), errors.JWTExpired);
 });
 
 test('what somebody else signed, or nobody, is refused, also under the id of a published key', async () => {

@@ -49,7 +49,7 @@ test('an attribute that is taken away is gone with the next request, whatever th
   // The name stays known: bob is an administrator now.
   const bob = { password: PASSWORD, displayname: 'Bob', attributes: admin };
   writeFileSync(at.users, usersFile({ ...people({}), bob }));
-  await eventually('she is no administrator any more', async () => (await heard('adds'))('x-role')[0] === '', 4_000);
+  await eventually('she is no administrator any more', async () => (await heard('adds'))('x-role')[0] === '');
   for (const [host, app] of [
     ['adds', 'alice'],
     ['copies', 'copy'],

@@ -162,7 +162,8 @@ runClass('portal-auth', (s) => {
           assert.ok(reply === undefined || (reply.status >= 400 && reply.status < 500), `${reply?.status}`);
         }
       }
-      assert.ok(performance.now() - started < 5_000);
+      // Each of the four waits ten seconds for an answer.
+      assert.ok(performance.now() - started < 9_000);
       assert.equal((await api(i, 'alice', PASSWORD)).status, 200);
     }),
   );

@@ -26,7 +26,7 @@ runClass('skip-rule-bypass', (s) => {
       times.push(exchange.elapsedMs);
     }
     // The quickest of five: a busy machine slows some of them down, a backtracking engine all of them, by hours.
-    assert.ok(Math.min(...times) < 50, `${times.map(Math.round)} ms`);
+    assert.ok(Math.min(...times) < 1_000, `${times.map(Math.round)} ms`);
   });
 
   s.attack('SKP-15', async () => {

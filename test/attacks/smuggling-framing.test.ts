@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../black-box/lintel.ts';
 import { get, OK, openClient, request, startBackend, startFace } from '../proxy-face/fixture.ts';
 
 const SECRET = 'GET /admin HTTP/1.1\r\nHost: app.example.test\r\n\r\n';
@@ -113,7 +114,9 @@ test('a length with less body than it says never completes with the bytes of som
   attacker.send(`${request('POST', '/', 'Content-Length: 500')}x`);
   const victim = openClient(t, face.port);
   victim.send(get('/victim', 'Cookie: secret=1'));
-  await sleep(60);
+  await eventually('both are there', () =>
+    ['POST /', 'GET /victim'].every((line) => backend.connections.some((c) => c.received.startsWith(line))),
+  );
   assert.equal(backend.connections.length, 2, 'each has a connection of its own while it is busy');
   attacker.socket.end();
   await sleep(60);

@@ -12,7 +12,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Arrival, type Backend, startBackend } from '../black-box/backend.ts';
-import { ask, exchange, headerOf, valuesOf } from '../black-box/raw.ts';
+import { ask, type ExchangeOptions, exchange, headerOf, valuesOf } from '../black-box/raw.ts';
 import { acceptOf } from '../black-box/websocket.ts';
 import { attack } from './cases.ts';
 import { type Installation, proxy } from './fixture.ts';
@@ -30,12 +30,15 @@ async function withApp(answer: (a: Arrival) => string, body: (at: Installation, 
   }
 }
 
-async function send(at: Installation, id: string) {
+/** More answers than one can come only when the connection does not end. */
+const TO_ITS_END = { least: 2 };
+
+async function send(at: Installation, id: string, options: ExchangeOptions) {
   const a = attack(id);
   const cookie = await at.cookie(a.as?.[0] ?? 'alice');
   at.backend?.take();
   const target = { kind: 'proxy', backend: at.backend, cookie: at.cookie, host: at.at.host, port: at.at.port } as const;
-  const done = await exchange(at.at, bytesFor(a, target, cookie), { from: '127.0.0.2', settleMs: 300 });
+  const done = await exchange(at.at, bytesFor(a, target, cookie), { from: '127.0.0.2', settleMs: 300, ...options });
   return { ...done, arrivals: at.backend?.take() ?? [] };
 }
 
@@ -45,14 +48,18 @@ runClass('websocket', (s) => {
       reply,
       exchange: done,
       arrivals,
-    } = await sendThrough(await s.target('proxy'), attack('WSS-01'), 'anonymous');
+    } = await sendThrough(await s.target('proxy'), attack('WSS-01'), 'anonymous', TO_ITS_END);
     assert.equal(reply?.status, 401);
     assert.equal(done.end, 'closed');
     assert.deepEqual(arrivals, []);
   });
 
   s.attack('WSS-05', async () => {
-    const { reply, exchange: done, arrivals } = await sendThrough(await s.target('proxy'), attack('WSS-05'), 'alice');
+    const {
+      reply,
+      exchange: done,
+      arrivals,
+    } = await sendThrough(await s.target('proxy'), attack('WSS-05'), 'alice', TO_ITS_END);
     assert.equal(reply?.status, 403);
     assert.equal(done.end, 'closed');
     assert.deepEqual(arrivals, []);
@@ -62,7 +69,7 @@ runClass('websocket', (s) => {
     await withApp(
       () => 'HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno',
       async (at, app) => {
-        const done = await send(at, 'WSS-07');
+        const done = await send(at, 'WSS-07', TO_ITS_END);
         assert.deepEqual(
           done.replies.map((r) => r.status),
           [404],
@@ -81,7 +88,7 @@ runClass('websocket', (s) => {
     await withApp(
       () => 'HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n',
       async (at, app) => {
-        const done = await send(at, 'WSS-08');
+        const done = await send(at, 'WSS-08', TO_ITS_END);
         assert.deepEqual([done.replies.length, done.replies[0]?.status, done.end], [1, 426, 'closed']);
         const headers = ['Host: app.example.test', `Cookie: ${await at.cookie('alice')}`];
         await ask(at.at, { target: '/next', headers }, { from: '127.0.0.2' });
@@ -92,7 +99,12 @@ runClass('websocket', (s) => {
   });
 
   s.attack('WSS-11', async () => {
-    const { exchange: done, arrivals } = await sendThrough(await s.target('proxy'), attack('WSS-11'), 'alice');
+    const { exchange: done, arrivals } = await sendThrough(
+      await s.target('proxy'),
+      attack('WSS-11'),
+      'alice',
+      TO_ITS_END,
+    );
     assert.deepEqual([done.replies[0]?.status, done.replies.length, done.end], [405, 1, 'closed']);
     assert.deepEqual(arrivals, []);
   });
@@ -111,7 +123,7 @@ runClass('websocket', (s) => {
       return `HTTP/1.1 101 Switching Protocols\r\n${[...lines, ...leaks].join('\r\n')}\r\n\r\n`;
     };
     await withApp(agreed, async (at) => {
-      const done = await send(at, 'WSS-12');
+      const done = await send(at, 'WSS-12', {});
       const reply = done.replies[0];
       assert.equal(reply?.status, 101);
       assert.deepEqual(

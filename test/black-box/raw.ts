@@ -76,7 +76,7 @@ export function exchange(
       received = Buffer.concat([received, chunk]);
       clearTimeout(settle);
       const { replies, rest } = parseReplies(received, head);
-      const isAnswered = replies.filter((r) => r.status >= 200).length >= least;
+      const isAnswered = replies.filter(isFinal).length >= least;
       if (isAnswered && rest === '') settle = setTimeout(() => finish('quiet'), settleMs);
     });
     socket.on('close', () => finish('closed'));
@@ -87,6 +87,11 @@ export function exchange(
       } else finish('closed');
     });
   });
+}
+
+/** 101 is final, too: nothing that follows it is HTTP. */
+function isFinal({ status }: Reply): boolean {
+  return status >= 200 || status === 101;
 }
 
 function firstWord(bytes: string | readonly string[]): string {

@@ -225,7 +225,7 @@ async function lockOut(f: Fixture, name: string): Promise<void> {
 
 /** The tables vanish under the running server: what a dead or damaged store looks like to it. */
 function breakStore(path: string): void {
-  const database = new DatabaseSync(path, { timeout: 2_000 });
+  const database = new DatabaseSync(path, { timeout: 10_000 });
   database.exec('PRAGMA foreign_keys = OFF');
   const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'");
   for (const { name } of tables.all()) database.exec(`DROP TABLE "${name}"`);

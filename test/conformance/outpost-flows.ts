@@ -158,7 +158,7 @@ export const FLOWS: Readonly<Record<string, Flow>> = {
   'an upgrade': async (world, c) => {
     const cookie = c.as === undefined ? undefined : await world.session(c.as, url(c));
     world.backend.take();
-    const done = await exchange(world.at, requestBytes(outpostRequest(c, cookie)), { timeoutMs: 1_500 });
+    const done = await exchange(world.at, requestBytes(outpostRequest(c, cookie)));
     const status = Number(/^HTTP\/1\.1 (\d+)/.exec(done.rest)?.[1] ?? done.replies[0]?.status);
     return done.replies[0] ?? { status, headers: [], body: '' };
   },
@@ -225,7 +225,7 @@ export const FLOWS: Readonly<Record<string, Flow>> = {
     const app = Object.values(ROWS.apps).find((a) => a.url === originOf(url(c)));
     const at = await street({ apps: { it: app ?? {} } });
     try {
-      const database = new DatabaseSync(at.database, { timeout: 2_000 });
+      const database = new DatabaseSync(at.database, { timeout: 10_000 });
       database.exec('PRAGMA foreign_keys = OFF');
       const names = database.prepare(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { type Backend, startBackend } from '../black-box/backend.ts';
-import type { Running } from '../black-box/lintel.ts';
+import { eventually, type Running } from '../black-box/lintel.ts';
 import { headerOf } from '../black-box/raw.ts';
 import { asksToSignIn, Browser, street } from './street.ts';
 
@@ -87,7 +87,7 @@ describe('a backend for each person', () => {
       assert.match(reply.body, /<a class="primary" href="https:\/\/auth\.example\.com\/">Go to your apps<\/a>/);
     }
     assert.equal(taken(), 0);
-    assert.match(at.output(), /ROUTING-REFUSED.*(?:nonesuch|127\.0\.0\.1)/);
+    await eventually('the log says why', () => /ROUTING-REFUSED.*(?:nonesuch|127\.0\.0\.1)/.test(at.output()));
     const fine = await new Browser(at, 'lintel').open('http://strict.example.com/', 'alice');
     assert.equal(fine.reply.status, 200);
   });
