@@ -9,8 +9,9 @@ import { after, before, describe, test } from 'node:test';
 import type { SessionStore } from '../../src/core/ports.ts';
 import { handOver } from '../black-box/hand-over.ts';
 import { openSession as openHttp2 } from '../black-box/http2.ts';
-import { eventually, freePort, type Running, serve } from '../black-box/lintel.ts';
+import { eventually, type Running, serve } from '../black-box/lintel.ts';
 import { openStore } from '../black-box/sessions.ts';
+import { freePort } from '../parts.ts';
 import { PASSWORD, PORTAL, USERS } from './fixture.ts';
 
 const HOST = 'app.example.test';
@@ -90,26 +91,26 @@ describe('an answer without an end ends with what allowed it', () => {
     stream.on('error', () => (over = 'cut'));
     stream.on('end', () => (over ??= 'whole'));
     stream.on('close', () => (over ??= 'cut'));
-    await eventually(`${target} has begun`, () => bytes > 0, 10_000);
+    await eventually(`${target} has begun`, () => bytes > 0);
     return { bytes: () => bytes, over: () => over, close: () => session.destroy() };
   }
 
   test('a revoked session reads no further, and is not told that this was all; others read on', async () => {
     const [alice, bob] = [await read('alice', '/events'), await read('bob', '/events')];
     await store.revoke({ kind: 'user', user: 'alice' });
-    await eventually('the stream of alice is cut', () => alice.over() === 'cut', 10_000);
+    await eventually('the stream of alice is cut', () => alice.over() === 'cut');
     const before = bob.bytes();
-    await eventually('the stream of bob goes on', () => bob.bytes() > before + 50, 10_000);
+    await eventually('the stream of bob goes on', () => bob.bytes() > before + 50);
     assert.equal(bob.over(), undefined);
     await store.revoke({ kind: 'user', user: 'bob' });
-    await eventually('the stream of bob is cut too', () => bob.over() === 'cut', 10_000);
+    await eventually('the stream of bob is cut too', () => bob.over() === 'cut');
     for (const reading of [alice, bob]) reading.close();
   });
 
   test('an answer whose end was known when it was allowed is delivered', async () => {
     const file = await read('alice', '/file');
     await store.revoke({ kind: 'user', user: 'alice' });
-    await eventually('all of it is here', () => file.over() !== undefined, 10_000);
+    await eventually('all of it is here', () => file.over() !== undefined);
     assert.deepEqual([file.over(), file.bytes()], ['whole', BIG]);
     file.close();
   });
