@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
-import type { Address } from '../black-box/raw.ts';
+import { eventually } from '../black-box/lintel.ts';
+import { type Address, ask } from '../black-box/raw.ts';
 import { partPath, type Scope, tempDir } from '../parts.ts';
 
 export interface WrkReport {
@@ -18,7 +19,10 @@ export interface WrkReport {
   readonly text: string;
 }
 
-/** wrk by itself tells "Non-2xx" apart from the rest and no more. */
+/** How many answers of one status wrk counts before it says so again. */
+const STEP = 100;
+
+/** wrk by itself tells "Non-2xx" apart from the rest and no more, and that at its end. */
 const SCRIPT = `
 local threads = {}
 function setup(thread) table.insert(threads, thread) end
@@ -26,6 +30,10 @@ function init(args) counts = {}; seen = "" end
 function response(status)
   if counts[status] == nil then counts[status] = 0; seen = seen .. status .. " " end
   counts[status] = counts[status] + 1
+  if counts[status] == 1 or counts[status] % ${STEP} == 0 then
+    io.write("SEEN ", status, " ", counts[status], "\\n")
+    io.flush()
+  end
 end
 function done(summary)
   for _, t in ipairs(threads) do
@@ -39,20 +47,26 @@ end
 `;
 
 /** No test may load the machine for longer, whatever it waits for. */
-const LONGEST_S = 15;
+const LONGEST_S = 60;
 
 export interface Weight {
+  /** Resolves when wrk itself has counted so many answers of this status. */
+  seen(status: number, least?: number): Promise<void>;
   /** Ends the load; resolves with what wrk counted. */
   lift(): Promise<WrkReport>;
 }
 
-/** Runs wrk on eight connections that it keeps open, until it is lifted. */
+/**
+ * Runs wrk on eight connections that it keeps open, until it is lifted. It takes its time to start: what it has to count
+ * before something changes is waited for with `seen`. An answer is late for it when the test is over.
+ */
 export function wrk(scope: Scope, at: Address, path: string, headers: readonly string[]): Weight {
   const script = join(tempDir(scope), 'count.lua');
   writeFileSync(script, SCRIPT);
   const fields = headers.flatMap((line) => ['-H', line]);
   const url = `http://${at.host}:${at.port}${path}`;
-  const child = spawn(partPath('wrk'), ['-t1', '-c8', `-d${LONGEST_S}s`, '-s', script, ...fields, url]);
+  const times = [`-d${LONGEST_S}s`, '--timeout', `${LONGEST_S}s`];
+  const child = spawn(partPath('wrk'), ['-t1', '-c8', ...times, '-s', script, ...fields, url]);
   scope.after(() => child.kill('SIGKILL'));
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk));
@@ -60,12 +74,19 @@ export function wrk(scope: Scope, at: Address, path: string, headers: readonly s
     child.once('error', reject);
     child.once('close', () => resolve());
   });
+  const counted = (status: number) =>
+    Number([...text.matchAll(/^SEEN (\d+) (\d+)$/gm)].findLast((m) => Number(m[1]) === status)?.[2] ?? 0);
+  const seen = async (status: number, least = 1) => {
+    // Before it has said how many connections it keeps it does not listen to a signal.
+    const isThere = () => counted(status) >= least && /threads? and \d+ connections/.test(text);
+    await eventually(`wrk counts ${least} of ${status}`, isThere, LONGEST_S * 1_000);
+  };
   const lift = async () => {
     child.kill('SIGINT'); // it stops and reports
     await ended;
     return reportOf(text);
   };
-  return { lift };
+  return { seen, lift };
 }
 
 function reportOf(text: string): WrkReport {
@@ -79,6 +100,8 @@ function reportOf(text: string): WrkReport {
 export const NO_ERRORS: WrkReport['errors'] = { connect: 0, read: 0, write: 0, timeout: 0 };
 
 export interface Answered {
+  /** When the answer before it on this connection was there; 0 for the first. */
+  readonly free: number;
   /** performance.now() before the first byte was written, and when the answer was there. */
   readonly began: number;
   readonly ended: number;
@@ -102,10 +125,11 @@ export function probe(scope: Scope, at: Address, path: string, headers: readonly
   const answers: Answered[] = [];
   let isOver = false;
   const run = async () => {
-    while (!isOver) {
+    for (let free = 0, ended = 0; !isOver; free = ended) {
       const began = performance.now();
       const said = await once(agent, at, path, headers);
-      answers.push({ ...said, began, ended: performance.now() });
+      ended = performance.now();
+      answers.push({ ...said, free, began, ended });
       if (said.status === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };
@@ -144,6 +168,32 @@ function once(agent: Agent, at: Address, path: string, headers: readonly string[
     sent.once('error', failed);
     sent.end();
   });
+}
+
+/**
+ * What a promise of so many milliseconds does not count, because a machine that stands still keeps none: how long the
+ * server let somebody wait who asked its ops listener all the time, and this process its own timers. Ends when it is called.
+ */
+export function lostTime(ops: Address): () => Promise<number> {
+  const REST_MS = 10;
+  let lost = 0;
+  let isOver = false;
+  const run = async () => {
+    while (!isOver) {
+      const began = performance.now();
+      await ask(ops, { target: '/healthz', headers: [`Host: 127.0.0.1:${ops.port}`, 'Connection: close'] }).catch(
+        () => 0,
+      );
+      await sleep(REST_MS);
+      lost += performance.now() - began - REST_MS;
+    }
+  };
+  const running = run();
+  return async () => {
+    isOver = true;
+    await running;
+    return lost;
+  };
 }
 
 export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

@@ -4,10 +4,10 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { LINTEL } from '../black-box/lintel.ts';
+import { eventually, LINTEL } from '../black-box/lintel.ts';
 import { signIn } from '../black-box/sessions.ts';
 import { missing, openScope } from '../parts.ts';
-import { NO_ERRORS, probe, sleep, wrk } from './load.ts';
+import { NO_ERRORS, probe, wrk } from './load.ts';
 import { base, CHECK, check, checkHeaders, configure, type Live, live, PORTAL } from './server.ts';
 
 const PAGE = 'https://wiki.example.test/page';
@@ -55,6 +55,7 @@ function onStorage(storage: string): void {
       const hers = probe(t, at, CHECK, checkHeaders(PAGE, alice));
       const his = probe(t, at, CHECK, checkHeaders(PAGE, bob), 1);
       await hers.more(100);
+      await weight.seen(200);
       const asked = performance.now();
       const revoked = await sessions(at, 'revoke', '--user', 'alice');
       assert.deepEqual(
@@ -62,6 +63,7 @@ function onStorage(storage: string): void {
         [0, '1 session is revoked. This takes effect on the next request.\n'],
       );
       await hers.more(100);
+      await weight.seen(302);
       const report = await weight.lift();
       const answers = await hers.stop();
       const after = answers.filter((a) => a.began >= revoked.at);
@@ -89,7 +91,7 @@ function onStorage(storage: string): void {
       const alice = await gateCookie('alice', 'wonderland-7');
       const taken = () => at.log().filter((l) => l.message === 'configuration taken up').length;
       configure(at, `${base(storage)}${apps}  news: {url: https://news.example.test, access: [{allow: signed_in}]}\n`);
-      for (let i = 0; i < 100 && taken() === 0; i++) await sleep(30);
+      await eventually('the configuration is taken up', () => taken() > 0);
       assert.equal((await check(at, 'https://news.example.test/', alice)).status, 200);
       assert.equal((await sessions(at, 'revoke', '--user', 'alice')).code, 0);
       assert.equal((await check(at, PAGE, alice)).status, 302);

@@ -12,7 +12,7 @@ import { eventually, LINTEL, usersFile } from '../black-box/lintel.ts';
 import { ask } from '../black-box/raw.ts';
 import { signIn } from '../black-box/sessions.ts';
 import { accepts, missing, type Scope, tempDir } from '../parts.ts';
-import { probe, sleep, wrk } from './load.ts';
+import { type Answered, probe, sleep, wrk } from './load.ts';
 import { base, CHECK, checkHeaders, type Live, live, PORTAL, USERS } from './server.ts';
 
 const PAGE = 'https://wiki.example.test/page';
@@ -21,6 +21,12 @@ const apps = (port = 1) => `apps:
   shop: {url: https://shop.example.test, upstream: http://127.0.0.1:${port}, access: [{allow: everyone}]}
 `;
 const SHOP = ['Host: shop.example.test', 'X-Forwarded-Proto: https', 'X-Forwarded-For: 198.51.100.7'];
+
+/** After that, what is still under way is cut (src/cli/start.ts): whatever ends well before was not waited for in vain. */
+const GRACE_MS = 10_000;
+
+/** For so long a connection is kept for a request that may be on its way (src/server/listener.ts). */
+const LAST_CALL_MS = 250;
 
 /** Milliseconds from SIGTERM to the end, which is a good one. */
 async function terminated(at: Live): Promise<number> {
@@ -61,15 +67,20 @@ describe('a server that is told to stop', { concurrency: true }, () => {
     const weight = wrk(t, at, CHECK, headers);
     const prober = probe(t, at, CHECK, headers);
     await prober.more(100);
+    await weight.seen(200);
     const took = await terminated(at);
     const answers = await prober.stop();
     const report = await weight.lift();
     t.diagnostic(`gone after ${Math.round(took)} ms; wrk ${JSON.stringify([[...report.statuses], report.errors])}`);
-    assert.ok(took < 2_000, `${took} ms`);
+    assert.ok(took < GRACE_MS / 2, `${took} ms`);
     assert.deepEqual([...report.statuses.keys()], [200], report.text);
+    // Whoever says nothing for so long on an open connection, since the machine stands still, may find it closed.
+    const isIdle = (a: Answered) => a.ended - a.free >= LAST_CALL_MS;
+    const said = answers.filter((a) => a.status === 200 || a.failure === 'ECONNREFUSED' || !isIdle(a));
+    assert.deepEqual([...new Set(said.map((a) => a.failure ?? a.status))], [200, 'ECONNREFUSED']);
     // What wrk calls write errors are connections refused, once nobody listens any more.
-    assert.deepEqual([report.errors.read, report.errors.timeout], [0, 0], report.text);
-    assert.deepEqual([...new Set(answers.map((a) => a.failure ?? a.status))], [200, 'ECONNREFUSED']);
+    const { read, timeout } = report.errors;
+    assert.ok(timeout === 0 && (read === 0 || answers.some(isIdle)), report.text);
     cleanDatabase(at).close();
   });
 
@@ -77,20 +88,22 @@ describe('a server that is told to stop', { concurrency: true }, () => {
     const slow = await app(t);
     const text = usersFile(USERS).replace(/"\$argon2id[^"]*"/, JSON.stringify(costly('wonderland-7')));
     const at = await live(t, { config: base('sqlite:DIR/lintel.db') + apps(slow.port), users: text });
-    const page = ask(at, { target: '/', headers: SHOP }, { timeoutMs: 10_000 });
+    const page = ask(at, { target: '/', headers: SHOP }, { timeoutMs: 30_000 });
     const answer = await slow.arrived;
     const opened = signIn(at, PORTAL, 'alice', 'wonderland-7');
-    await sleep(150);
+    // Connections are taken in their order: what answers this has the sign-in before it.
+    await ask(at, { target: '/api/health', headers: ['Host: auth.example.test', 'Connection: close'] });
+    await sleep(150); // so that the password is being checked, if not yet to be read
     const ended = terminated(at);
+    await eventually('no new connection is taken', async () => !(await accepts(at.port)));
     await sleep(400);
     assert.equal(at.process.exitCode, null, 'it did not wait');
-    assert.equal(await accepts(at.port), false, 'no new connection is taken');
     answer.end('at last');
     assert.equal((await page).body, 'at last');
     assert.match((await opened).get('gate') ?? '', /^[\w-]{43}$/);
     const took = await ended;
     t.diagnostic(`gone after ${Math.round(took)} ms`);
-    assert.ok(took < 8_000, `${took} ms`);
+    assert.ok(took < GRACE_MS - 2_000, `${took} ms`);
     const database = cleanDatabase(at);
     assert.equal(database.prepare('SELECT count(*) AS n FROM sessions').get()?.n, 1, 'the session is on disk');
     database.close();
@@ -99,27 +112,28 @@ describe('a server that is told to stop', { concurrency: true }, () => {
   test('connections that ask for nothing hold nothing up', async (t) => {
     const at = await live(t, { config: base('sqlite:DIR/lintel.db') + apps() });
     const health = 'GET /api/health HTTP/1.1\r\nHost: auth.example.test\r\n\r\n';
-    const closed = ['', health, 'GET /api/health HTTP/1.1\r\nHost: auth'].map(async (bytes) => {
+    const sockets = ['', 'GET /api/health HTTP/1.1\r\nHost: auth', health].map((bytes) => {
       const socket = connect(at.port, at.host);
       t.after(() => socket.destroy());
-      let received = '';
-      socket.on('data', (chunk) => (received += chunk));
       socket.write(bytes);
-      await new Promise((resolve) => socket.once('close', resolve));
-      return received.slice(0, 12);
+      return socket.resume();
     });
-    await sleep(300);
+    const closed = sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+    let received = '';
+    sockets.at(-1)?.on('data', (chunk) => (received += chunk));
+    // Connections are taken in their order: the server has all three.
+    await eventually('the last one is answered', () => received.startsWith('HTTP/1.1 200'));
     const took = await terminated(at);
     t.diagnostic(`gone after ${Math.round(took)} ms`);
-    assert.ok(took < 2_000, `${took} ms`);
-    assert.equal((await Promise.all(closed))[1], 'HTTP/1.1 200');
+    assert.ok(took < GRACE_MS / 2, `${took} ms`);
+    await Promise.all(closed);
     cleanDatabase(at).close();
   });
 
   test('an answer without end is cut in time, and a second signal cuts nothing short', async (t) => {
     const endless = await app(t);
     const at = await live(t, { config: base('sqlite:DIR/lintel.db') + apps(endless.port) });
-    const stream = ask(at, { target: '/', headers: SHOP }, { timeoutMs: 20_000 });
+    const stream = ask(at, { target: '/', headers: SHOP }, { timeoutMs: 40_000 });
     stream.catch(() => undefined);
     const answer = await endless.arrived;
     const ticks = setInterval(() => answer.write('tick\n'), 100);
@@ -131,7 +145,7 @@ describe('a server that is told to stop', { concurrency: true }, () => {
     assert.equal(at.process.exitCode, null, 'it did not wait');
     const took = await ended;
     t.diagnostic(`gone after ${Math.round(took)} ms`);
-    assert.ok(took < 12_000, `${took} ms`);
+    assert.ok(took > GRACE_MS - 1_000 && took < 2 * GRACE_MS, `${took} ms`);
     await assert.rejects(stream);
     cleanDatabase(at).close();
   });
@@ -147,7 +161,7 @@ describe('a server that is told to stop', { concurrency: true }, () => {
     t.after(() => child.kill('SIGTERM'));
     let output = '';
     child.stderr.on('data', (chunk) => (output += chunk));
-    await eventually('the database is open', () => hasOpen(child.pid ?? 0, join(dir, 'lintel.db')), 15_000);
+    await eventually('the database is open', () => hasOpen(child.pid ?? 0, join(dir, 'lintel.db')), 60_000);
     child.kill('SIGHUP');
     await sleep(300);
     lock.exec('ROLLBACK');

@@ -103,7 +103,7 @@ describe('a unix socket', () => {
   });
 
   test('a second server does not take it over; what a killed one left behind is replaced', async () => {
-    const second = spawnSync(LINTEL, ['serve', '--config', at.config], { encoding: 'utf8', timeout: 10_000 });
+    const second = spawnSync(LINTEL, ['serve', '--config', at.config], { encoding: 'utf8', timeout: 60_000 });
     assert.equal(second.status, 2, second.stdout + second.stderr);
     assert.ok(second.stderr.includes(socketPath), second.stderr);
     assert.equal((await over(CHECK, checkHeaders(PAGE, cookie))).status, 200);

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { LINTEL, usersFile } from '../black-box/lintel.ts';
+import { eventually, LINTEL, usersFile } from '../black-box/lintel.ts';
 import { ask } from '../black-box/raw.ts';
 import { signIn } from '../black-box/sessions.ts';
 import { type EchoBackend, openWebSocket, startEcho, type WebSocketClient } from '../black-box/websocket.ts';
 import { openScope } from '../parts.ts';
-import { sleep } from './load.ts';
+import { lostTime, sleep } from './load.ts';
 import { base, configure, type Live, live, PORTAL, USERS } from './server.ts';
 
 const HOST = 'chat.example.test';
@@ -44,20 +44,39 @@ async function opened({ at }: Place, ...lines: string[]): Promise<WebSocketClien
   return client;
 }
 
+/** What the app hears of somebody who opens one. */
+async function headOf(place: Place, name: keyof typeof USERS): Promise<string> {
+  (await opened(place, await cookieOf(place.at, name), `Origin: ${ORIGIN}`)).socket.destroy();
+  return place.echo.heads.at(-1) ?? '';
+}
+
 async function lintel(at: Live, ...args: string[]): Promise<void> {
   const child = spawn(LINTEL, [...args, '--config', at.config], { env: { ...process.env, ...at.env } });
   const code = await new Promise((resolve) => child.once('close', resolve));
   assert.equal(code, 0, args.join(' '));
 }
 
-async function closesSoon(client: WebSocketClient, what: string): Promise<void> {
-  const took = await client.closed(3000);
-  assert.ok(took < 1000, `${what}: closed after ${took} ms`);
+/** Within a second, as docs/proxy-face.md says, of a machine that does not stand still meanwhile. */
+async function closeSoon({ at }: Place, clients: readonly WebSocketClient[], what: string): Promise<void> {
+  const lost = lostTime(at.ops);
+  const took = Math.max(...(await Promise.all(clients.map((c) => c.closed(20_000)))));
+  const late = took - (await lost());
+  assert.ok(late < 1000, `${what}: closed after ${took} ms, ${late} without standstills`);
 }
 
 /** Waits for the server to say so: from there the second counts. */
-async function logged(at: Live, message: string, from: number): Promise<void> {
-  for (let i = 0; !at.log(from).some((l) => l.message === message); i++, await sleep(20)) assert.ok(i < 250, message);
+function logged(at: Live, message: string, from: number): Promise<void> {
+  return eventually(message, () => at.log(from).some((l) => l.message === message));
+}
+
+/** Waits until somebody can sign in; their cookie. What was written into the user file before is in force then. */
+async function cookieOnce(at: Live, name: keyof typeof USERS): Promise<string> {
+  let cookie = '';
+  await eventually(`${name} signs in`, async () => {
+    cookie = await cookieOf(at, name).catch(() => '');
+    return cookie !== '';
+  });
+  return cookie;
 }
 
 for (const storage of ['sqlite:DIR/lintel.db', 'memory']) {
@@ -130,7 +149,7 @@ for (const storage of ['sqlite:DIR/lintel.db', 'memory']) {
       const first = await opened(place, await cookieOf(at, 'alice'), `Origin: ${ORIGIN}`);
       const second = await opened(place, await cookieOf(at, 'alice'), `Origin: ${ORIGIN}`);
       await lintel(at, 'sessions', 'revoke', '--user', 'alice');
-      await Promise.all([first, second].map((c) => closesSoon(c, 'revoked by another process')));
+      await closeSoon(place, [first, second], 'revoked by another process');
       const cookies = await signIn(at, PORTAL, 'alice', 'wonderland-7');
       const all = [...cookies].map(([n, v]) => `${n}=${v}`).join('; ');
       const third = await opened(place, `Cookie: ${all}`, `Origin: ${ORIGIN}`);
@@ -149,7 +168,7 @@ for (const storage of ['sqlite:DIR/lintel.db', 'memory']) {
         body: '{}',
       });
       assert.equal(out.status, 200, out.body);
-      await closesSoon(third, 'signed out');
+      await closeSoon(place, [third], 'signed out');
       assert.ok(await bobs.echo('still here'));
       bobs.socket.destroy();
     });
@@ -168,26 +187,25 @@ for (const storage of ['sqlite:DIR/lintel.db', 'memory']) {
       for (const client of [hers, his, basic]) assert.ok(await client.echo('a new name changes nothing'));
       write({ alice: { ...alice, password: 'another one' }, bob: { ...bob, groups: ['staff', 'guests'] } });
       // The watch on the file takes a moment of its own.
-      await Promise.all([hers.closed(), his.closed(), basic.closed()]);
+      await Promise.all([hers, his, basic].map((c) => c.closed(20_000)));
       write({ alice, bob });
-      await sleep(1000);
+      await cookieOnce(at, 'alice');
       assert.ok(await anybody.echo('nobody in particular'));
       const leaver = await opened(place, await cookieOf(at, 'bob'), `Origin: ${ORIGIN}`);
       write({ alice, bob: { ...bob, disabled: true } });
-      await leaver.closed();
+      await leaver.closed(20_000);
       write({ alice, bob });
-      await sleep(1000);
-      const again = await opened(place, await cookieOf(at, 'bob'), `Origin: ${ORIGIN}`);
+      const again = await opened(place, await cookieOnce(at, 'bob'), `Origin: ${ORIGIN}`);
       const admins = await opened(place, await cookieOf(at, 'alice'), `Origin: ${ORIGIN}`);
       let from = at.log().length;
       configure(at, base(storage) + apps(echo.port, '[{paths: [/public], allow: everyone}, {allow: [user:alice]}]'));
       await logged(at, 'configuration taken up', from);
-      await closesSoon(again, 'a rule that no longer lets him in');
+      await closeSoon(place, [again], 'a rule that no longer lets him in');
       assert.ok(await admins.echo('she may'));
       from = at.log().length;
       configure(at, base(storage) + apps(echo.port, '[{deny: everyone}]'));
       await logged(at, 'configuration taken up', from);
-      await Promise.all([closesSoon(admins, 'nobody may'), closesSoon(anybody, 'nobody may')]);
+      await closeSoon(place, [admins, anybody], 'nobody may');
       from = at.log().length;
       configure(at, base(storage) + apps(echo.port));
       await logged(at, 'configuration taken up', from);
@@ -198,15 +216,16 @@ for (const storage of ['sqlite:DIR/lintel.db', 'memory']) {
       const { alice, bob } = USERS;
       assert.ok(alice && bob);
       const role = (name: string) => {
-        const account = { ...alice, attributes: { additionalHeaders: { 'X-Role': name } } };
+        const attributes = { additionalHeaders: { 'X-Role': name } };
+        const account = { ...alice, displayname: 'Alice in a role', attributes };
         writeFileSync(at.users, usersFile({ alice: account, bob }));
       };
       role('admin');
-      await sleep(1000);
+      await eventually('she has a role', async () => /in a role\r$/m.test(await headOf(place, 'alice')));
       const hers = await opened(place, await cookieOf(at, 'alice'), `Origin: ${ORIGIN}`);
       const his = await opened(place, await cookieOf(at, 'bob'), `Origin: ${ORIGIN}`);
       role('viewer');
-      await hers.closed();
+      await hers.closed(20_000);
       assert.ok(await his.echo('nothing changed for him'));
 
       // Another app has the address now; whoever may open that one may not stay in the one before.
@@ -216,9 +235,9 @@ for (const storage of ['sqlite:DIR/lintel.db', 'memory']) {
       const from = at.log().length;
       configure(at, base(storage) + apps(other.port));
       await logged(at, 'configuration taken up', from);
-      await Promise.all([closesSoon(his, 'the app moved'), closesSoon(anybody, 'the app moved')]);
+      await closeSoon(place, [his, anybody], 'the app moved');
       const more = await opened(place, await cookieOf(at, 'bob'), `Origin: ${ORIGIN}`);
-      assert.equal(echo.sockets.size, 0);
+      await eventually('the app of before has no connection left', () => echo.sockets.size === 0);
       const later = at.log().length;
       const both = `[http://127.0.0.1:${other.port}, http://127.0.0.1:${echo.port}]`;
       configure(at, base(storage) + apps(other.port).replace(/upstream: .*/, `upstream: ${both}`));
@@ -238,7 +257,8 @@ for (const storage of ['sqlite:DIR/lintel.db', 'memory']) {
       const open = await opened(place, await cookieOf(at, 'alice'), `Origin: ${ORIGIN}`);
       const from = performance.now();
       await at.stop();
-      assert.ok(performance.now() - from < 4000);
+      // It waits 10 s for what may end by itself.
+      assert.ok(performance.now() - from < 8000);
       await open.closed();
     });
   });
@@ -249,7 +269,7 @@ test('an idle session ends its WebSocket; what the client says keeps it alive, w
   t.after(() => scope.close());
   const echo = await startEcho();
   t.after(() => echo.close());
-  const config = `${base('sqlite:DIR/lintel.db')}session: {idle: 2s, lifetime: 6s}\n${apps(echo.port)}`;
+  const config = `${base('sqlite:DIR/lintel.db')}session: {idle: 3s, lifetime: 8s}\n${apps(echo.port)}`;
   const place = { echo, at: await live(scope, { config }) };
   const began = performance.now();
   const silent = await opened(place, await cookieOf(place.at, 'bob'), `Origin: ${ORIGIN}`);
@@ -260,13 +280,14 @@ test('an idle session ends its WebSocket; what the client says keeps it alive, w
     for (const socket of echo.sockets) socket.write(Buffer.from([0x81, 0]));
   }, 300);
   t.after(() => clearInterval(chatter));
-  await silent.closed(4500);
+  await silent.closed(20_000);
   const took = performance.now() - began;
-  assert.ok(took > 1800 && took < 4200, `${took} ms`);
-  await sleep(1500);
-  assert.equal(talking.isClosed, false, 'the talking one outlived its idle time');
-  await talking.closed(5000);
-  assert.ok(performance.now() - began > 5000, 'until the session was over in any case');
+  assert.ok(took > 2800, `${took} ms`);
+  assert.equal(talking.isClosed, false, 'the talking one outlives its idle time');
+  await talking.closed(20_000);
+  assert.ok(performance.now() - began > 7000, 'until the session was over in any case');
+  const between = talking.closedAt - silent.closedAt;
+  assert.ok(between > 2500, `the silent one did not go with its idle time, but ${between} ms before the other`);
 });
 
 test('over TLS, beside HTTP/2 on the same port', async (t) => {
