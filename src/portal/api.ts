@@ -11,6 +11,7 @@ import { cookieHeaders, faultJson, json, plain } from './replies.ts';
 import { foreignChange } from './same-site.ts';
 import { endPortalSession } from './sign-out.ts';
 import { note, type Visit, wishOf } from './visit.ts';
+import { addressOnly } from './wish.ts';
 
 /**
  * The JSON API that Authelia's portal has, same paths and bodies: {"status":"OK","data":…} and
@@ -108,7 +109,7 @@ function failed(v: Visit, why: SignInFailure): Reply {
 /** Contract §2.8: the target when it is safe and asks for no second factor, also where the answer will be "deny". */
 function destination(v: Visit, who: SignedIn, targetUrl: string | undefined): string | undefined {
   const policy = v.deps.policy();
-  const wish = wishOf(v, { rd: targetUrl, rm: undefined, state: undefined });
+  const wish = wishOf(v, addressOnly(targetUrl));
   if (wish.kind === 'app') {
     const verdict = judge(policy, { ...wish.to.target, client: v.r.client }, subjectOf(who));
     return verdict.kind === 'level' ? undefined : wish.to.href;
@@ -126,7 +127,7 @@ async function logout(v: Visit): Promise<Reply> {
   if (body === undefined) return faultJson('REQUEST-MALFORMED');
   const ended = await endPortalSession(v);
   if (!ended.ok) return broken(v, ended.error);
-  const wish = wishOf(v, { rd: text(body, 'targetURL'), rm: undefined, state: undefined });
+  const wish = wishOf(v, addressOnly(text(body, 'targetURL')));
   return done({ safeTargetURL: wish.kind === 'app' }, clearedCookies(v.r.site));
 }
 
@@ -138,5 +139,5 @@ async function safeRedirection(v: Visit): Promise<Reply> {
   if (who.kind === 'nobody') return plain(401, '401 Unauthorized');
   const uri = text(await bodyOf(v), 'uri');
   if (uri === undefined) return faultJson('REQUEST-MALFORMED');
-  return done({ ok: wishOf(v, { rd: uri, rm: undefined, state: undefined }).kind === 'app' });
+  return done({ ok: wishOf(v, addressOnly(uri)).kind === 'app' });
 }

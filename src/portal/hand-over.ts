@@ -1,9 +1,10 @@
 import { cookieNames } from '../core/cookie-names.ts';
+import { OUTPOST_DOOR } from '../core/door-path.ts';
 import { type Fault, fault } from '../core/fault.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { routingFor, type SignInRequest } from '../core/routing.ts';
 import type { HandOver, SecretPurpose } from '../core/session.ts';
-import type { Way } from '../core/sign-in-address.ts';
+import { doorOf, type Way } from '../core/sign-in-address.ts';
 import { setCookie } from '../core/text/cookie.ts';
 import { hostIn } from '../core/text/origin.ts';
 import { parseQuery, queryComponent } from '../core/text/url-encode.ts';
@@ -15,6 +16,7 @@ import { holder, type SignedIn } from './presence.ts';
 import type { Seal } from './sealed.ts';
 import { begin, find, removal } from './start-cookie.ts';
 import { rdOf, startTarget } from './start-target.ts';
+import { OUTPOST } from './wish.ts';
 
 /**
  * How a sign-in at the portal becomes a cookie on an app's own host:
@@ -25,7 +27,8 @@ import { rdOf, startTarget } from './start-target.ts';
  *                                     code taken once, for this origin, by the browser that holds the nonce
  *     -> app rd                       with the app's own cookie
  *
- * The same pages have authentik's names below /outpost.goauthentik.io/. For an app that is a whole domain the origin is
+ * The same pages have authentik's names below /outpost.goauthentik.io/: a hand-over ends by the name that it began by,
+ * since a proxy may have a route for one of them alone. For an app that is a whole domain the origin is
  * its external one, and the cookies are the domain's.
  *
  * What a stolen link can do: nothing. A code works on one origin, once, within 30 s, and only beside the nonce; a
@@ -46,7 +49,8 @@ export function startFor(deps: PortalDeps, seal: Seal, r: DoorRequest, href: str
   const { domain } = policy.lookup(hostIn(r.origin));
   if (domain !== undefined && domain.givenAt === undefined) return ok({ location: to, cookies: [] });
   const { nonceHash, cookies } = begin(startContext(deps, seal, r), r.wire, href);
-  return ok({ location: `${to}&state=${nonceHash}`, cookies });
+  const door = r.path.startsWith(OUTPOST_DOOR) && doorOf(r.app) !== OUTPOST_DOOR ? `&door=${OUTPOST}` : '';
+  return ok({ location: `${to}&state=${nonceHash}${door}`, cookies });
 }
 
 /** Bound to the origin where the cookie of the app is given: its own, or the external one of a whole domain. */

@@ -60,12 +60,12 @@ export function errorBox(error: { readonly what: string; readonly next: string }
 
 export function hidden(wish: Wish): Html {
   if (wish.kind === 'nowhere') return html``;
-  const { rd, rm, state } = wish.asked;
+  const { rd, rm, state, door } = wish.asked;
   const field = (name: string, value: string | undefined) =>
     value !== undefined &&
     html`<input type="hidden" name="${name}" value="${value}">
 `;
-  return join([field('rd', rd), field('rm', rm), field('state', state)]);
+  return join([field('rd', rd), field('rm', rm), field('state', state), field('door', door)]);
 }
 
 /** The signed-in page: the doors that stand open. */

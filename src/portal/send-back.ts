@@ -1,4 +1,4 @@
-import { NATIVE_DOOR } from '../core/door-path.ts';
+import { NATIVE_DOOR, OUTPOST_DOOR } from '../core/door-path.ts';
 import type { Fault } from '../core/fault.ts';
 import { type CookieDomain, placeOf } from '../core/policy/compile.ts';
 import { err, ok, type Result } from '../core/result.ts';
@@ -12,7 +12,7 @@ import { arrive } from './loop.ts';
 import { newGateSecret } from './open-session.ts';
 import { presence, type SignedIn, subjectOf } from './presence.ts';
 import type { Seal } from './sealed.ts';
-import type { Wish } from './wish.ts';
+import { OUTPOST, type Wish } from './wish.ts';
 
 type ToApp = Extract<Wish, { kind: 'app' }>;
 
@@ -77,15 +77,16 @@ async function passage(
     return cookies.ok ? ok({ location: wish.to.href, cookies: cookies.value }) : cookies;
   }
   const app = placeOf(deps.policy(), wish.to.target)?.app.app;
-  const door = `${domain?.givenAt ?? wish.to.origin}${doorOf(app)}`;
+  const name = wish.asked.door === OUTPOST ? OUTPOST_DOOR : doorOf(app);
+  const door = `${domain?.givenAt ?? wish.to.origin}${name}`;
   if (wish.state === undefined) return ok({ location: startUrl(door, wish.to), cookies: [] });
   return code(deps, domain?.givenAt ?? wish.to.origin, door, wish.state, who.session.id);
 }
 
 /** Begins the hand-over at the app's own host. */
 function startUrl(door: string, to: ReturnTo): string {
-  const whole = to.href.replace(/#.*$/s, '');
-  return `${door}start?rd=${queryComponent(door.endsWith(NATIVE_DOOR) ? whole.slice(to.origin.length) : whole)}`;
+  const { href, origin } = to;
+  return `${door}start?rd=${queryComponent(door.endsWith(NATIVE_DOOR) ? href.slice(origin.length) : href)}`;
 }
 
 async function code(

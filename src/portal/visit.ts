@@ -49,10 +49,11 @@ export function wishOf(v: Visit, a: Asked): Wish {
 /** The query string that carries a wish on to another page of the portal. */
 export function carry(w: Wish, more = ''): string {
   if (w.kind === 'nowhere') return more === '' ? '' : `?${more}`;
-  const { rd, rm, state } = w.asked;
+  const { rd, rm, state, door } = w.asked;
   const part = (name: string, value: string | undefined) =>
     value === undefined ? [] : [`${name}=${queryText(value)}`];
-  return `?${[...part('rd', rd), ...part('rm', rm), ...part('state', state), ...(more === '' ? [] : [more])].join('&')}`;
+  const asked = [...part('rd', rd), ...part('rm', rm), ...part('state', state), ...part('door', door)];
+  return `?${[...asked, ...(more === '' ? [] : [more])].join('&')}`;
 }
 
 export function show(

@@ -12,6 +12,8 @@ export interface Asked {
   readonly rm: string | undefined;
   /** SHA-256 of the nonce that the app's own host keeps in the browser: begins a hand-over. */
   readonly state: string | undefined;
+  /** By which of its names the app's host begins and ends the hand-over, where that is not the name that its app has. */
+  readonly door: string | undefined;
 }
 
 export type Wish =
@@ -26,12 +28,19 @@ export type Wish =
       readonly state: string | undefined;
     };
 
+/** The value of `door` for authentik's names. */
+export const OUTPOST = 'outpost';
 export const NOWHERE: Wish = { kind: 'nowhere' };
 const STATE = /^[A-Za-z0-9_-]{43}$/;
 
 /** Reads the first value of each field. */
 export function asked(get: (key: string) => string | undefined): Asked {
-  return { rd: get('rd'), rm: get('rm'), state: get('state') };
+  return { rd: get('rd'), rm: get('rm'), state: get('state'), door: get('door') };
+}
+
+/** Asked by a program, which names an address and nothing else. */
+export function addressOnly(rd: string | undefined): Asked {
+  return { rd, rm: undefined, state: undefined, door: undefined };
 }
 
 /** Judges the address by `returnTo`; an address of a portal itself counts as none. */

@@ -335,6 +335,18 @@ describe('programs, preflights and wrong turns', () => {
     assert.equal(told(other)['x-authentik-username'], undefined);
   });
 
+  for (const front of ['nginx', 'traefik'] as const) {
+    test(`${front}: an app without headers: signs in below the prefix that the snippet has a route for`, async () => {
+      const b = new Browser(at, front);
+      const { reply, url, trail } = await b.open('https://api.example.com/x?y#z', 'alice');
+      assert.deepEqual([reply.status, url], [200, 'https://api.example.com/x?y'], trail.join('\n'));
+      assert.ok(!trail.some((step) => step.includes('/.lintel/')), trail.join('\n'));
+      const again = new Browser(at, front);
+      await again.open(PORTAL, 'alice');
+      assert.equal((await again.open('https://api.example.com/x')).reply.status, 200);
+    });
+  }
+
   test('ping answers on any host and method; unknown hosts get JSON, never the only app there is', async () => {
     for (const method of ['GET', 'HEAD', 'POST', 'PUT']) {
       const reply = await ask(at, {
