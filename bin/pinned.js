@@ -2,7 +2,7 @@
 // CommonJS, because Node 18 takes an extensionless file in a module package for an error.
 const { spawn } = require('node:child_process');
 const { existsSync, readFileSync } = require('node:fs');
-const { dirname, join, relative } = require('node:path');
+const { delimiter, dirname, join, relative } = require('node:path');
 const { isatty } = require('node:tty');
 
 const root = join(__dirname, '..');
@@ -27,13 +27,13 @@ function entry() {
   return [...FLAGS, existsSync(source) && !process.env.LINTEL_DIST ? source : join(root, 'dist', 'main.js')];
 }
 
-/** How to type this program again: its path from within the checkout, else as npx or the PATH finds it. */
+/** How to type this program again: as npx or the PATH finds it, else by its path, from here where it is below. */
 function invokedAs() {
   if (process.env.npm_command === 'exec') return 'npx lintel';
-  const near = relative(process.cwd(), process.argv[1]);
-  return existsSync(join(root, 'src', 'main.ts')) && /^[\w/.-]+$/.test(near) && !near.startsWith('..')
-    ? `./${near}`
-    : 'lintel';
+  const path = process.argv[1];
+  if ((process.env.PATH ?? '').split(delimiter).includes(dirname(path)) || !/^[\w/.+-]+$/.test(path)) return 'lintel';
+  const near = relative(process.cwd(), path);
+  return near.startsWith('..') ? path : `./${near}`;
 }
 
 function pinnedNode() {

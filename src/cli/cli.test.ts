@@ -2,7 +2,7 @@ import { equal, match } from 'node:assert/strict';
 import { test } from 'node:test';
 import { keptIo } from '../../test/cli/io.ts';
 import { runCli, version } from './cli.ts';
-import { columns, inkFor, patiently, printable } from './terminal.ts';
+import { columns, inkFor, pasteable, patiently, printable } from './terminal.ts';
 
 test('--version is the version of package.json', async () => {
   const io = keptIo();
@@ -22,6 +22,42 @@ test('an unknown command is answered with the one that was meant', async () => {
     equal(io.complained, `lintel: there is no command "${given}". ${says}\n`);
     equal(io.said, '');
   }
+});
+
+test('what was most likely meant is said, and a command to type next can be pasted', async () => {
+  for (const [args, says] of [
+    [['serve', 'lintel.yml'], '"lintel.yml" is one word too many: write --config lintel.yml.'],
+    [['serve', '--config', 'a.yml', 'b'], '"b" is one word too many.'],
+    [['explain', '--usr', 'x'], 'there is no option --usr. Did you mean --user?'],
+    [['explain', '--frobnicate'], 'there is no option --frobnicate.'],
+  ] as const) {
+    const io = keptIo({ env: { INVOKED_LINTEL_AS: './bin/lintel' } });
+    equal(await runCli(args, io), 2);
+    equal(io.complained, `lintel ${args[0]}: ${says} Run "./bin/lintel ${args[0]} --help" for what it takes.\n`);
+  }
+  const help = keptIo({ env: { INVOKED_LINTEL_AS: 'npx lintel' } });
+  equal(await runCli(['help'], help), 0);
+  match(help.said, /\nStart with npx lintel demo:/);
+  equal(await runCli(['demo', '--help'], help), 0);
+  match(help.said, /\nExample\n {2}npx lintel demo --port 8000\n/);
+});
+
+test('commands in sentences name the files that were named, where they take any and name none', () => {
+  const io = keptIo({ env: { INVOKED_LINTEL_AS: './bin/lintel' } });
+  const args = ['set', 'bob', '--config', "it's.yml", '--config=b.yml', '--group', 'x'];
+  const naming = "--config 'it'\\''s.yml' --config b.yml";
+  for (const [text, said] of [
+    ['Use "lintel users set bob".', `Use "./bin/lintel users set bob ${naming}".`],
+    ['"lintel users list" or "lintel serve"', `"./bin/lintel users list ${naming}" or "./bin/lintel serve ${naming}"`],
+    ['Run "lintel users --help".', 'Run "./bin/lintel users --help".'],
+    ['Run "lintel --help".', 'Run "./bin/lintel --help".'],
+    ['Run "lintel users add NAME --file /x".', 'Run "./bin/lintel users add NAME --file /x".'],
+    ['lintel users: "lintel" is no command', 'lintel users: "lintel" is no command'],
+  ] as const) {
+    equal(pasteable(text, io, args), said);
+  }
+  equal(pasteable('"lintel users list"', io, ['--file', 'u.yml']), '"./bin/lintel users list --file u.yml"');
+  equal(pasteable('"lintel users list"', io, ['--config', 'a\u001b.yml']).includes('\u001b'), false);
 });
 
 test('what a terminal acts on is never printed', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -135,7 +135,27 @@ test('check: what to type next can be pasted', async () => {
     ...inCheckout,
     cwd: directory,
   });
-  assert.match(elsewhere.stdout, /^Run it with lintel serve --config /m);
+  assert.ok(elsewhere.stdout.includes(`\nRun it with ${join(root, 'bin/lintel')} serve --config `), elsewhere.stdout);
+  mkdirSync(join(directory, 'onpath'));
+  symlinkSync(join(root, 'bin/lintel'), join(directory, 'onpath', 'lintel'));
+  const onPath = spawnSync('lintel', ['config', 'check', '--config', GOOD, '--config', USED], {
+    ...inCheckout,
+    cwd: directory,
+    env: { PATH: `${join(directory, 'onpath')}:${process.env.PATH}` },
+  });
+  assert.match(onPath.stdout, /^Run it with lintel serve --config /m);
+  // Whose folder is in PATH has two programs called node there, of which one is a script that asks for node.
+  const path = `${join(root, 'bin')}:${process.env.PATH}`;
+  const within = spawnSync('lintel', ['--version'], { ...inCheckout, env: { PATH: path }, timeout: 10_000 });
+  assert.match(within.stdout, /^lintel \d/);
+});
+
+test('check: a command in a hint names the files too', async () => {
+  const lost = file('lost-names.yml', 'users: file:./lost-users.yml\n');
+  const { out } = await run(['check', `--config=${GOOD}`, '--config', lost], { INVOKED_LINTEL_AS: './bin/lintel' });
+  assert.match(out, /\n {2}Run "\.\/bin\/lintel users add NAME --file \S*lost-users\.yml"/);
+  const nobody = await run(['check', '--config', GOOD], { INVOKED_LINTEL_AS: './bin/lintel' });
+  assert.match(nobody.out, /and run "\.\/bin\/lintel users add NAME --config \S*lintel\.yml" for each account\.\n/);
 });
 
 test('check: sound, but nobody could sign in', async () => {

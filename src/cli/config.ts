@@ -6,7 +6,7 @@ import type { Settings } from '../config/settings.ts';
 import { oneOf, suggest } from '../config/suggest.ts';
 import type { Command, Io } from './command.ts';
 import { keptOut, lacking, userFileProblems } from './readiness.ts';
-import { type Ink, inkFor, printable, toType } from './terminal.ts';
+import { type Ink, inkFor, pasteable, printable, toType } from './terminal.ts';
 
 const HELP = `lintel config check|print --config FILE … [--json]
 lintel config schema
@@ -52,7 +52,7 @@ export const config: Command = {
     const json = values.json ?? false;
     return subcommand === 'print'
       ? print(files, loaded, json, io)
-      : check(files, await completed(loaded, files), json, values.strict ?? false, io);
+      : check(args, await completed(loaded, files), { files, json, strict: values.strict ?? false }, io);
   },
 };
 
@@ -79,12 +79,18 @@ async function completed(loaded: Loaded, files: readonly string[]): Promise<Load
   return problems.some((p) => p.severity === 'error') ? { ok: false, problems } : { ...loaded, warnings: problems };
 }
 
-function check(files: readonly string[], loaded: Loaded, json: boolean, strict: boolean, io: Io): number {
+interface Checking {
+  readonly files: readonly string[];
+  readonly json: boolean;
+  readonly strict: boolean;
+}
+
+function check(args: readonly string[], loaded: Loaded, { files, json, strict }: Checking, io: Io): number {
   const problems = loaded.ok ? loaded.warnings : loaded.problems;
   if (json) io.out(`${JSON.stringify({ ok: loaded.ok, problems }, null, 2)}\n`);
   else {
     const ink = inkFor(io);
-    io.out(problems.map((p) => `${problemText(p, ink)}\n\n`).join(''));
+    io.out(pasteable(problems.map((p) => `${problemText(p, ink)}\n\n`).join(''), io, args));
     io.out(loaded.ok ? verdict(files, loaded.settings, problems.length, io) : `${count(problems)}\n`);
   }
   if (!loaded.ok) return 2;

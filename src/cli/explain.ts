@@ -23,6 +23,7 @@ import { explanationText, faultText, questionText } from './explanation/text.ts'
 import { policyOf } from './house.ts';
 import { tellFacts } from './tell-facts.ts';
 import { inkFor, printable } from './terminal.ts';
+import { disabled, noAccount } from './tokens/wanted.ts';
 import { openUsers } from './users-source.ts';
 
 const HELP = `lintel explain --config FILE … (--user NAME | --anonymous) --url URL
@@ -97,11 +98,17 @@ function readQuestion(args: readonly string[]): Result<Question, string> {
   if ((user === undefined) === (values.anonymous !== true)) return err('say either --user NAME or --anonymous');
   if (level !== 'one_factor' && level !== 'two_factor') return err('--level is one_factor or two_factor');
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(url)) {
-    return err(`"${printable(url)}" is not a whole address; write it as https://${printable(url)}`);
+    const like = url.startsWith('/') ? `https://app.example.com${url}` : `https://${url}`;
+    return err(`"${printable(url)}" is not a whole address; write it as ${printable(like)}`);
   }
   const client = ip === undefined ? { missing: '--ip ADDR' } : parseIp(ip);
   if (client === undefined) return err(`--ip takes an address, not "${printable(ip ?? '')}"`);
   return ok({ config, user, url, method, level, client, json });
+}
+
+function wrong(io: Io, what: string): number {
+  io.err(`lintel explain: ${what}\n`);
+  return 2;
 }
 
 function usage(io: Io, what: string): number {
@@ -112,10 +119,10 @@ function usage(io: Io, what: string): number {
 /** Accounts are read also where nobody is asked about: they say which headers there are. */
 async function withUsers(question: Question, settings: Settings, io: Io): Promise<number> {
   const source = await openUsers(settings, createLog('error', 'text'));
-  if (!source.ok) return usage(io, source.error);
+  if (!source.ok) return wrong(io, source.error);
   try {
-    const subject = await subjectOf(question, source.value);
-    if (!subject.ok) return usage(io, subject.error);
+    const subject = await subjectOf(question, source.value, settings);
+    if (!subject.ok) return wrong(io, subject.error);
     const facts = tellFacts(settings, source.value, UNSIGNED);
     return answer(question, subject.value, policyOf(settings, facts), io);
   } finally {
@@ -123,13 +130,11 @@ async function withUsers(question: Question, settings: Settings, io: Io): Promis
   }
 }
 
-async function subjectOf(question: Question, users: UserSource): Promise<Result<Subject, string>> {
+async function subjectOf(question: Question, users: UserSource, settings: Settings): Promise<Result<Subject, string>> {
   if (question.user === undefined) return ok(ANONYMOUS);
   const user = await users.lookup(question.user);
   if (user !== undefined) return ok({ kind: 'user', user, level: question.level, via: 'session' });
-  return err(
-    `there is no account "${printable(question.user)}", or it is disabled; names are told apart by letter case`,
-  );
+  return err(((await noAccount(question.user, settings)) ?? disabled(question.user)).said);
 }
 
 /** Keys are the server's: an explanation says where the assertion stands, and makes none. */

@@ -40,7 +40,9 @@ function signInProblems(settings: Settings, { label, place }: Asking): Problem[]
   const found: Problem[] = [];
   if (settings.users === undefined) {
     const message = `${label} asks people to sign in, but nobody has an account.`;
-    found.push(warning(place, message, 'Add users: file:./users.yml, and make accounts with lintel users add.'));
+    found.push(
+      warning(place, message, 'Add users: file:./users.yml, and run "lintel users add NAME" for each account.'),
+    );
   }
   if (lacksPortal(settings)) {
     const message = `${label} asks people to sign in, but there is no portal: only programs that send HTTP Basic get in.`;

@@ -73,6 +73,28 @@ export function toType(io: Io, words: string, option?: 'config' | 'file', files:
   return printable(`${io.env.INVOKED_LINTEL_AS ?? 'lintel'} ${words}${named}`);
 }
 
+const NO_FILES = /^(?:demo|config schema|users hash)\b|^-|--(?:config|file|help|version)\b/;
+
+/**
+ * Sentences in which each command of this program that stands in double quotes can be pasted: it is spelt as the program was
+ * called, and names the files that `args` name, where it takes any and names none.
+ */
+export function pasteable(text: string, io: Io, args: readonly string[]): string {
+  return text.replace(/"lintel ([^"\n]+)"/g, (_, words: string) => {
+    const naming = NO_FILES.test(words) ? [] : namedFiles(args);
+    return `"${[toType(io, words), ...naming].join(' ')}"`;
+  });
+}
+
+/** The options of a command line that name files, ready to be typed again. */
+function namedFiles(args: readonly string[]): string[] {
+  return args.flatMap((arg, i) => {
+    const [, option = '', joined] = /^(--config|--file)(?:=(.*))?$/s.exec(arg) ?? [];
+    const file = joined ?? args[i + 1];
+    return option === '' || file === undefined ? [] : [printable(`${option} ${quotedForShell(file)}`)];
+  });
+}
+
 function quotedForShell(word: string): string {
   return /^[\w./@:+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

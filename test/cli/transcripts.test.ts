@@ -3,7 +3,7 @@ import { equal } from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parseTranscript, type Seen, shown, words, writeTranscript } from './transcript.ts';
 
@@ -37,7 +37,7 @@ function run([program, ...args]: string[], cwd: string): Promise<Seen> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(ROOT, 'bin', 'lintel'), ...args], {
       cwd,
-      env: { PATH: process.env.PATH, HOME: cwd },
+      env: { PATH: `${join(ROOT, 'bin')}${delimiter}${process.env.PATH}`, HOME: cwd },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let out = '';

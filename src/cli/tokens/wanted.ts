@@ -35,7 +35,8 @@ export async function wanted(
   return ok({ user, label, apps: apps.value, expiresAt: expiresAt.value, ...since });
 }
 
-function disabled(user: string): Refusal {
+/** An account that is there, and lets nobody in. */
+export function disabled(user: string): Refusal {
   const next = `lintel users enable ${printable(user)}`;
   return { said: `the account "${printable(user)}" is disabled. "${next}" lets it in again.`, code: 1 };
 }
