@@ -1,6 +1,7 @@
 /**
  * Every error a person or a proxy can meet, in one table. The id is stable: log lines, pages, `explain` and
- * docs/errors.md share it. `says` is what the client is told, generic on purpose; `fix` is for the operator.
+ * docs/errors.md share it. `says` is what the client is told, generic on purpose; `fix` what to do, for whoever runs the
+ * site behind "Operators: ".
  * The precise facts (which peer, which header) travel in `Fault.detail` to the log and to operators only.
  */
 interface FaultKind {
@@ -242,6 +243,16 @@ export const FAULTS = {
 } as const satisfies Record<string, FaultKind>;
 
 export type FaultId = keyof typeof FAULTS;
+
+const OPERATORS = 'Operators: ';
+
+/** What to do, apart for the two who may read it; each empty where there is nothing for them. */
+export function fixFor(id: FaultId): { readonly everybody: string; readonly operators: string } {
+  const { fix } = FAULTS[id];
+  const at = fix.indexOf(OPERATORS);
+  if (at < 0) return { everybody: fix, operators: '' };
+  return { everybody: fix.slice(0, at).trim(), operators: fix.slice(at + OPERATORS.length) };
+}
 
 /** What went wrong, with the precise facts for log and operator. Never shown whole to a stranger. */
 export interface Fault {

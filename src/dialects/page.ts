@@ -1,4 +1,4 @@
-import { FAULTS, type FaultId } from '../core/fault.ts';
+import { FAULTS, type FaultId, fixFor } from '../core/fault.ts';
 import { escapeHtml } from '../core/text/html.ts';
 import type { Reply, Wire } from '../core/wire.ts';
 import { isBrowser, prefersJson } from './negotiate.ts';
@@ -103,15 +103,14 @@ interface Words {
 /** All of it escaped. What is for whoever runs the site stands apart from what is for everybody. */
 function words(id: FaultId, { user, app, seen = [] }: Scene): Words {
   if (id === 'ACCESS-DENIED' && user !== undefined) return deniedWords(user, app?.title);
-  const { says, fix } = FAULTS[id];
-  const heading = escapeHtml(says.replace(/\.$/, ''));
-  const [everybody = '', operators] = fix.split('Operators: ', 2).map((part) => escapeHtml(part.trim()));
+  const heading = escapeHtml(FAULTS[id].says.replace(/\.$/, ''));
+  const { everybody, operators } = fixFor(id);
   const lines = seen.map(([name, value]) => `<p class="id">${name}: <code>${escapeHtml(value)}</code></p>\n`);
   return {
     title: heading,
     heading,
-    text: `${everybody && `<p>${everybody}</p>\n`}${
-      operators === undefined ? '' : `<p class="id">If you run this site: ${operators}</p>\n`
+    text: `${everybody && `<p>${escapeHtml(everybody)}</p>\n`}${
+      operators && `<p class="id">If you run this site: ${escapeHtml(operators)}</p>\n`
     }${lines.join('')}`,
   };
 }

@@ -1,8 +1,9 @@
 import type { Fault } from '../core/fault.ts';
 import { fault } from '../core/fault.ts';
+import type { JsonObject } from '../core/json.ts';
 import { first } from '../core/text/header-list.ts';
 import type { Reply } from '../core/wire.ts';
-import { type JsonObject, parseObject, text, truth } from './json-body.ts';
+import { parseObject, text, truth } from './json-body.ts';
 import { judge } from './judge.ts';
 import { clearedCookies, type SignInFailure, signIn } from './open-session.ts';
 import { portalPresence } from './portal-presence.ts';

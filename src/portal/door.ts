@@ -5,6 +5,7 @@ import { describePeer } from '../core/peer.ts';
 import type { PortalAddress } from '../core/policy/compile.ts';
 import type { Result } from '../core/result.ts';
 import type { Way } from '../core/sign-in-address.ts';
+import { removedCookie } from '../core/text/cookie.ts';
 import { quote } from '../core/text/quote.ts';
 import type { Reply } from '../core/wire.ts';
 import type { DoorRequest, PortalDeps } from './deps.ts';
@@ -20,7 +21,6 @@ import { foreignChange, wantsJson } from './same-site.ts';
 import { type Seal, sealOf } from './sealed.ts';
 import { endSession } from './sign-out.ts';
 import { leave, SIGN_OUT_ACTION } from './sign-out-everywhere.ts';
-import { removal } from './start-cookie.ts';
 
 export interface Door {
   /** Answers Lintel's own pages on the host of an app; their paths never reach the app. Throws only for bugs. */
@@ -127,7 +127,7 @@ async function doSignOut(k: Knock): Promise<Reply> {
   if (!ended.ok) return refuse(deps, r, ended.error);
   const secure = isSecureOrigin(r.origin);
   const portal = portalOf(deps.policy(), r);
-  const gone = cookieHeaders([removal(cookieNames(secure).app, secure)]);
+  const gone = cookieHeaders([removedCookie(cookieNames(secure).app, { secure })]);
   return redirect(303, portal === undefined ? '/' : signedOutUrl(portal), gone);
 }
 

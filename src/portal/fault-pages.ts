@@ -1,4 +1,4 @@
-import { FAULTS, type FaultId } from '../core/fault.ts';
+import { FAULTS, type FaultId, fixFor } from '../core/fault.ts';
 import type { User } from '../core/subject.ts';
 import { type Html, html, join } from './html.ts';
 import type { Sheet } from './layout.ts';
@@ -30,11 +30,15 @@ const HEADINGS: Partial<Record<FaultId, string>> = {
   'VERIFIER-BUSY': 'Many people are signing in',
 };
 
+function headingOf(id: FaultId): string {
+  return HEADINGS[id] ?? FAULTS[id].says.replace(/\.$/, '');
+}
+
 /** The page of any fault: what happened, what to do, the id that log, doctor and docs share. */
 export function faultSheet(id: FaultId, exits: Exits): Sheet {
-  const { says, fix } = FAULTS[id];
-  const heading = HEADINGS[id] ?? says.replace(/\.$/, '');
-  const [visitor, operator] = splitFix(fix);
+  const { says } = FAULTS[id];
+  const heading = headingOf(id);
+  const { everybody, operators } = fixFor(id);
   return {
     title: `${heading} — ${id}`,
     heading: html`${heading}`,
@@ -43,22 +47,15 @@ export function faultSheet(id: FaultId, exits: Exits): Sheet {
       html`<p>${says}</p>
 `
     }${
-      visitor !== '' &&
-      html`<p>${visitor}</p>
+      everybody !== '' &&
+      html`<p>${everybody}</p>
 `
     }${
-      operator !== '' &&
-      html`<p class="quiet">If you run this site: ${operator}</p>
+      operators !== '' &&
+      html`<p class="quiet">If you run this site: ${operators}</p>
 `
     }${idLine(id)}${exitLinks(exits)}`,
   };
-}
-
-/** A fix may address two readers: "Try again. Operators: look there." */
-function splitFix(fix: string): readonly [string, string] {
-  const at = fix.indexOf('Operators: ');
-  if (at < 0) return [fix, ''];
-  return [fix.slice(0, at).trim(), fix.slice(at + 'Operators: '.length)];
 }
 
 function idLine(id: FaultId): Html {
@@ -111,7 +108,7 @@ ${idLine('LOOP')}${exitLinks(exits)}`,
 
 /** Too many attempts: says how long to wait, and that the wait is all there is to it. */
 export function throttleSheet(id: 'THROTTLED' | 'VERIFIER-BUSY', seconds: number, back: Link): Sheet {
-  const heading = HEADINGS[id] ?? FAULTS[id].says.replace(/\.$/, '');
+  const heading = headingOf(id);
   const why =
     id === 'THROTTLED'
       ? 'Several wrong passwords came for this account or from this network, so sign-in pauses here. Other sign-ins are not touched.'

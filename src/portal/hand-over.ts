@@ -5,7 +5,7 @@ import { err, ok, type Result } from '../core/result.ts';
 import { routingFor, type SignInRequest } from '../core/routing.ts';
 import type { HandOver, SecretPurpose } from '../core/session.ts';
 import { doorOf, type Way } from '../core/sign-in-address.ts';
-import { setCookie } from '../core/text/cookie.ts';
+import { removedCookie, setCookie } from '../core/text/cookie.ts';
 import { hostIn } from '../core/text/origin.ts';
 import { parseQuery, queryComponent } from '../core/text/url-encode.ts';
 import { attempt } from './attempt.ts';
@@ -14,7 +14,7 @@ import { isSecureOrigin, portalOf } from './door-presence.ts';
 import { secondsLeft } from './open-session.ts';
 import { holder, type SignedIn } from './presence.ts';
 import type { Seal } from './sealed.ts';
-import { begin, find, removal } from './start-cookie.ts';
+import { begin, find } from './start-cookie.ts';
 import { rdOf, startTarget } from './start-target.ts';
 import { OUTPOST } from './wish.ts';
 
@@ -75,7 +75,7 @@ export async function callback(deps: PortalDeps, seal: Seal, r: DoorRequest): Pr
   if (!who.ok) return who;
   const given = await giveCookie(deps, r, who.value, started.rd);
   if (!given.ok) return given;
-  return ok({ location: started.rd, cookies: [given.value, removal(started.name, context.secure, context.domain)] });
+  return ok({ location: started.rd, cookies: [given.value, removedCookie(started.name, context)] });
 }
 
 function again(detail: string): Result<never, Fault> {
@@ -134,12 +134,8 @@ async function giveCookie(
   if (!attached.ok) return attached;
   if (!attached.value) return again('the session ended meanwhile');
   const secure = isSecureOrigin(origin);
-  const attributes = { maxAge: secondsLeft(session, deps.clock.now()), secure, sameSite: 'Lax' } as const;
-  return ok(
-    domain === undefined
-      ? setCookie(cookieNames(secure).app, token, attributes)
-      : setCookie(domain.cookie, token, { ...attributes, domain: domain.domain }),
-  );
+  const name = domain === undefined ? cookieNames(secure).app : domain.cookie;
+  return ok(setCookie(name, token, secondsLeft(session, deps.clock.now()), { secure, domain: domain?.domain }));
 }
 
 /** Host and path of the address that somebody wanted to open. */

@@ -1,26 +1,22 @@
-export type JsonObject = Readonly<Record<string, unknown>>;
+import { isJsonObject, type Json, type JsonObject, member } from '../core/json.ts';
 
-/** A JSON object in UTF-8; undefined for anything else. */
+/** A JSON object in UTF-8 (RFC 8259 §8.1); undefined for anything else. */
 export function parseObject(bytes: Uint8Array): JsonObject | undefined {
   try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    return isObject(value) ? value : undefined;
+    const value: Json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
 }
 
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** An own string member. */
+/** An own member that is a text; undefined for any other. */
 export function text(object: JsonObject | undefined, name: string): string | undefined {
-  if (object === undefined || !Object.hasOwn(object, name)) return undefined;
-  const value = object[name];
+  const value = object === undefined ? undefined : member(object, name);
   return typeof value === 'string' ? value : undefined;
 }
 
+/** True for an own member that is `true`, and for nothing that merely counts as such. */
 export function truth(object: JsonObject | undefined, name: string): boolean {
-  return object !== undefined && Object.hasOwn(object, name) && object[name] === true;
+  return object !== undefined && member(object, name) === true;
 }

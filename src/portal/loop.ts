@@ -40,7 +40,7 @@ export function arrive(seal: Seal, site: PortalSite, wire: Wire, href: string, n
   const value = `${text}.${seal.mac('loop', text)}`;
   return {
     loops: entry.count >= 3,
-    cookie: setCookie(name, value, { maxAge: WINDOW_S, secure: site.secure, sameSite: 'Lax' }),
+    cookie: setCookie(name, value, WINDOW_S, { secure: site.secure }),
   };
 }
 

@@ -5,7 +5,7 @@ import { err, ok, type Result } from '../core/result.ts';
 import type { Secret, Session } from '../core/session.ts';
 import type { User } from '../core/subject.ts';
 import { describeClient, known } from '../core/target.ts';
-import { setCookie } from '../core/text/cookie.ts';
+import { removedCookie, setCookie } from '../core/text/cookie.ts';
 import { first } from '../core/text/header-list.ts';
 import { attempt } from './attempt.ts';
 import type { PortalDeps, PortalRequest, PortalSite } from './deps.ts';
@@ -90,9 +90,8 @@ function newSecrets(deps: PortalDeps, site: PortalSite, session: Session) {
   const portal = deps.secrets.token();
   const secrets: Secret[] = [{ key: deps.secrets.hash(portal), purpose: { kind: 'portal', origin: site.origin } }];
   const maxAge = secondsLeft(session, deps.clock.now());
-  const cookies = [
-    setCookie(cookieNames(site.secure).portal, portal, { maxAge, secure: site.secure, sameSite: 'Lax' }),
-  ];
+  const { secure } = site;
+  const cookies = [setCookie(cookieNames(secure).portal, portal, maxAge, { secure })];
   if (site.domain !== undefined) {
     const gate = newGateSecret(deps, site, site.domain, session);
     secrets.push(gate.secret);
@@ -112,7 +111,7 @@ export function newGateSecret(
   const maxAge = secondsLeft(session, deps.clock.now());
   return {
     secret: { key: deps.secrets.hash(token), purpose: { kind: 'gate', domain: domain.domain } },
-    cookie: setCookie(domain.cookie, token, { maxAge, domain: domain.domain, secure: site.secure, sameSite: 'Lax' }),
+    cookie: setCookie(domain.cookie, token, maxAge, { secure: site.secure, domain: domain.domain }),
   };
 }
 
@@ -123,11 +122,8 @@ export function secondsLeft(session: Session, now: number): number {
 
 /** Set-Cookie values that take the portal's cookies out of the browser again. */
 export function clearedCookies(site: PortalSite): string[] {
-  const gone = { maxAge: 0, secure: site.secure, sameSite: 'Lax' } as const;
-  const { portal, loop } = cookieNames(site.secure);
-  const out = [setCookie(portal, '', gone), setCookie(loop, '', gone)];
-  if (site.domain !== undefined) {
-    out.push(setCookie(site.domain.cookie, '', { ...gone, domain: site.domain.domain }));
-  }
-  return out;
+  const { secure, domain } = site;
+  const { portal, loop } = cookieNames(secure);
+  const own = [removedCookie(portal, { secure }), removedCookie(loop, { secure })];
+  return domain === undefined ? own : [...own, removedCookie(domain.cookie, { secure, domain: domain.domain })];
 }

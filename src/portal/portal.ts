@@ -6,7 +6,7 @@ import { makeToken, revokeToken } from './account-tokens.ts';
 import { api } from './api.ts';
 import { assetReply } from './assets.ts';
 import type { PortalDeps, PortalRequest } from './deps.ts';
-import { type Exits, faultSheet, isFaultId } from './fault-pages.ts';
+import { faultSheet, isFaultId } from './fault-pages.ts';
 import { jwksReply } from './jwks.ts';
 import { helpSheet } from './pages.ts';
 import { faultJson } from './replies.ts';
@@ -73,6 +73,5 @@ function route(v: Visit): Promise<Reply> | Reply {
 /** `/error/ID`: what an id means and what to do. */
 function errorPage(v: Visit, id: string): Reply {
   if (!isFaultId(id)) return refuse(v, fault('NOT-FOUND', 'no such error id'));
-  const exits: Exits = { primary: { href: at(v, HOME), text: 'Go to your apps' }, others: [] };
-  return show(v, 200, faultSheet(id, exits));
+  return show(v, 200, faultSheet(id, homeward(v)));
 }

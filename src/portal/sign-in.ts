@@ -17,6 +17,7 @@ import {
   fromForm,
   fromQuery,
   HOME,
+  homeward,
   note,
   ownForm,
   placeName,
@@ -133,7 +134,7 @@ async function onward(v: Visit, who: SignedIn, wish: Extract<Wish, { kind: 'app'
     }
     case 'level':
       note(v, fault('LEVEL-UNAVAILABLE', `${who.user.name} asked for ${quoteAddress(wish.to.href)}`));
-      return show(v, 403, levelSheet(who.user, wish, apps(v)), [...errorHeader('LEVEL-UNAVAILABLE'), ...given]);
+      return show(v, 403, levelSheet(who.user, wish, homeward(v)), [...errorHeader('LEVEL-UNAVAILABLE'), ...given]);
     case 'loop':
       note(v, fault('LOOP', `${quoteAddress(wish.to.href)} came back three times`));
       return show(v, 400, loopSheet(wish, again(v, wish)), [
@@ -155,13 +156,9 @@ function again(v: Visit, wish: Wish): Exits {
   };
 }
 
-function apps(v: Visit): Exits {
-  return { primary: { href: at(v, HOME), text: 'Go to your apps' }, others: [] };
-}
-
 function switchAccount(v: Visit, wish: Wish): Exits {
   return {
-    primary: { href: at(v, HOME), text: 'Go to your apps' },
+    ...homeward(v),
     others: [{ href: at(v, `/sign-in${carry(wish, 'switch=1')}`), text: 'Switch account' }],
   };
 }

@@ -3,7 +3,7 @@ import { ASKED_SIGN_OUT, OUTPOST_DOOR } from '../core/door-path.ts';
 import type { Fault } from '../core/fault.ts';
 import { ok, type Result } from '../core/result.ts';
 import { describeClient } from '../core/target.ts';
-import { setCookie } from '../core/text/cookie.ts';
+import { removedCookie } from '../core/text/cookie.ts';
 import { first } from '../core/text/header-list.ts';
 import { hostIn } from '../core/text/origin.ts';
 import type { Reply, Wire } from '../core/wire.ts';
@@ -13,7 +13,6 @@ import { doorPresence, isSecureOrigin, portalOf, signedOutUrl } from './door-pre
 import { named, type Presence } from './presence.ts';
 import { cookieHeaders, redirect } from './replies.ts';
 import { foreignChange } from './same-site.ts';
-import { removal } from './start-cookie.ts';
 
 /** What becomes of a request to sign out everywhere. */
 export type Leaving =
@@ -82,9 +81,7 @@ function onward(deps: PortalDeps, r: DoorRequest): Reply {
   const portal = portalOf(policy, r);
   const secure = isSecureOrigin(r.origin);
   const { domain } = policy.lookup(hostIn(r.origin));
-  const gone =
-    domain === undefined
-      ? removal(cookieNames(secure).app, secure)
-      : setCookie(domain.cookie, '', { maxAge: 0, secure, sameSite: 'Lax', domain: domain.domain });
+  const name = domain === undefined ? cookieNames(secure).app : domain.cookie;
+  const gone = removedCookie(name, { secure, domain: domain?.domain });
   return redirect(302, portal === undefined ? '/' : signedOutUrl(portal), cookieHeaders([gone]));
 }

@@ -1,6 +1,6 @@
 import { cookieNames } from '../core/cookie-names.ts';
 import type { Secrets } from '../core/ports.ts';
-import { setCookie } from '../core/text/cookie.ts';
+import { removedCookie, setCookie } from '../core/text/cookie.ts';
 import { all } from '../core/text/header-list.ts';
 import type { Wire } from '../core/wire.ts';
 import type { Seal } from './sealed.ts';
@@ -24,16 +24,16 @@ const MOST_RD = 2048;
 
 const VALUE = /^([0-9]{1,12})\.([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]*)\.([A-Za-z0-9_-]{43})$/;
 
+/** A sign-in that this browser began, and that may end now. */
 export interface Started {
+  /** Of the cookie. */
   readonly name: string;
-  readonly issuedAt: number;
-  readonly size: number;
   readonly nonceHash: string;
   /** The address to return to, bytes as latin1. */
   readonly rd: string;
 }
 
-export interface Begun {
+interface Begun {
   readonly nonceHash: string;
   /** Set-Cookie values: the new one, and the removal of those that give way. */
   readonly cookies: readonly string[];
@@ -57,9 +57,9 @@ export function begin(c: Context, wire: Wire, rd: string): Begun {
   const kept = rd.length > MOST_RD ? `${c.origin}/` : rd;
   const text = `${now}.${nonce}.${Buffer.from(kept, 'latin1').toString('base64url')}`;
   const value = `${text}.${c.seal.mac('start', `${c.origin}\n${text}`)}`;
-  const cookie = setCookie(nameFor(c, nonceHash), value, { ...attributes(c.secure, c.domain), maxAge: LIFE_S });
+  const cookie = setCookie(nameFor(c, nonceHash), value, LIFE_S, c);
   const dropped = crowded(wire, c, value.length);
-  return { nonceHash, cookies: [cookie, ...dropped.map((name) => removal(name, c.secure, c.domain))] };
+  return { nonceHash, cookies: [cookie, ...dropped.map((name) => removedCookie(name, c))] };
 }
 
 function prefixOf({ secure, domain }: Pick<Context, 'secure' | 'domain'>): string {
@@ -69,14 +69,6 @@ function prefixOf({ secure, domain }: Pick<Context, 'secure' | 'domain'>): strin
 
 function nameFor(c: Context, nonceHash: string): string {
   return `${prefixOf(c)}${nonceHash.slice(0, 10)}`;
-}
-
-export function removal(name: string, secure: boolean, domain?: string): string {
-  return setCookie(name, '', { ...attributes(secure, domain), maxAge: 0 });
-}
-
-function attributes(secure: boolean, domain: string | undefined) {
-  return { secure, sameSite: 'Lax', ...(domain === undefined ? {} : { domain }) } as const;
 }
 
 /** The cookies that have to go so that a new one of `size` fits: garbled ones first, then the oldest. */
@@ -113,8 +105,7 @@ export function find(c: Context, wire: Wire, nonceHash: string): Started | undef
   if (m === null) return undefined;
   const [, issued = '', nonce = '', rd = '', mac = ''] = m;
   if (!c.seal.verify('start', `${c.origin}\n${issued}.${nonce}.${rd}`, mac)) return undefined;
-  const issuedAt = Number(issued);
-  const age = Math.floor(c.nowMs / 1000) - issuedAt;
+  const age = Math.floor(c.nowMs / 1000) - Number(issued);
   if (age < 0 || age >= LIFE_S || c.secrets.hash(nonce) !== nonceHash) return undefined;
-  return { name, issuedAt, size: value.length, nonceHash, rd: Buffer.from(rd, 'base64url').toString('latin1') };
+  return { name, nonceHash, rd: Buffer.from(rd, 'base64url').toString('latin1') };
 }

@@ -42,19 +42,24 @@ export function withoutCookies(line: string, isOurs: (name: string) => boolean):
   return joined === '' ? undefined : joined;
 }
 
-export interface CookieAttributes {
-  /** Seconds; 0 deletes; undefined makes a cookie that ends with the browser. */
-  readonly maxAge: number | undefined;
-  readonly domain?: string;
+/** Where a cookie of Lintel's is sent. */
+export interface CookieScope {
   readonly secure: boolean;
-  readonly sameSite: 'Lax' | 'Strict';
-  readonly path?: string;
+  /** Undefined: the host that set it, and no other. */
+  readonly domain?: string | undefined;
 }
 
-/** A Set-Cookie value. Name and value are ours (token characters only), so nothing needs quoting. */
-export function setCookie(name: string, value: string, a: CookieAttributes): string {
-  let out = `${name}=${value}; Path=${a.path ?? '/'}; HttpOnly; SameSite=${a.sameSite}`;
-  if (a.domain !== undefined) out += `; Domain=${a.domain}`;
-  if (a.maxAge !== undefined) out += `; Max-Age=${a.maxAge}`;
-  return a.secure ? `${out}; Secure` : out;
+/**
+ * A Set-Cookie value (RFC 6265 §4.1) for all paths, out of reach of scripts. SameSite=Lax: a sign-in comes back from
+ * another site, and Strict would leave the cookie behind. `maxAge`: seconds. Name and value are ours (token characters
+ * only), so nothing needs quoting.
+ */
+export function setCookie(name: string, value: string, maxAge: number, { secure, domain }: CookieScope): string {
+  const scope = domain === undefined ? '' : `; Domain=${domain}`;
+  return `${name}=${value}; Path=/; HttpOnly; SameSite=Lax${scope}; Max-Age=${maxAge}${secure ? '; Secure' : ''}`;
+}
+
+/** The Set-Cookie value that takes it out of the browser again; the scope is the one it was set with. */
+export function removedCookie(name: string, scope: CookieScope): string {
+  return setCookie(name, '', 0, scope);
 }

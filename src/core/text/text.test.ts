@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { pickCookies, setCookie, withoutCookies } from './cookie.ts';
+import { pickCookies, removedCookie, setCookie, withoutCookies } from './cookie.ts';
 import { all, first, foldName, single } from './header-list.ts';
 import { headerValue } from './header-value.ts';
 import { isWithin, parseAuthority, parseHost } from './host.ts';
@@ -110,9 +110,10 @@ test('cookies: picked by exact name, all of them; cut without touching the rest'
     withoutCookies(' lintel ; a=1', (n) => n === 'lintel'),
     'a=1',
   );
+  assert.equal(setCookie('n', 'v', 60, { secure: true }), 'n=v; Path=/; HttpOnly; SameSite=Lax; Max-Age=60; Secure');
   assert.equal(
-    setCookie('n', 'v', { maxAge: 60, secure: true, sameSite: 'Lax' }),
-    'n=v; Path=/; HttpOnly; SameSite=Lax; Max-Age=60; Secure',
+    removedCookie('n', { secure: false, domain: 'x.org' }),
+    'n=; Path=/; HttpOnly; SameSite=Lax; Domain=x.org; Max-Age=0',
   );
 });
 
