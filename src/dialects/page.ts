@@ -1,8 +1,9 @@
 import { FAULTS, type FaultId, fixFor } from '../core/fault.ts';
-import { escapeHtml } from '../core/text/html.ts';
+import { escapeHtml, MARK, PAGE_HEAD } from '../core/text/html.ts';
 import type { Reply, Wire } from '../core/wire.ts';
 import { isBrowser, prefersJson } from './negotiate.ts';
 
+/** A small part of portal/style.ts, in the same colours: this page stands alone on the host of an app. */
 const STYLE = `:root{color-scheme:light dark;--paper:#f7f6f2;--card:#fff;--ink:#16181b;--quiet:#5a5f66;--line:#d9d7d0;--accent:#0b6b66;--on:#fff}
 @media(prefers-color-scheme:dark){:root{--paper:#121416;--card:#1b1e21;--ink:#ecebe7;--quiet:#a3a8ae;--line:#33383d;--accent:#6fd3c8;--on:#0c1413}}
 *{box-sizing:border-box}
@@ -18,9 +19,6 @@ p{margin:0 0 16px}p:last-child{margin:0}.id{color:var(--quiet);font-size:.875rem
 a:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 code{font-family:ui-monospace,monospace}
 @media(max-width:30rem){body{padding:24px 0 16px;grid-template-rows:1fr auto 3fr}header{padding:0 16px}main{border-left:0;border-right:0;border-radius:0;padding-left:16px;padding-right:16px}}`;
-
-const MARK =
-  '<svg width="40" height="40" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" aria-hidden="true" focusable="false"><path d="M1.5 3.5h13M4 3.5v10M12 3.5v10"/></svg>';
 
 const HEADERS = [
   ...['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff', 'X-Frame-Options', 'DENY'],
@@ -72,13 +70,7 @@ export function errorReply(
 
 function page(id: FaultId, scene: Scene): string {
   const { heading, title, text } = words(id, scene);
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
+  return `${PAGE_HEAD}
 <title>${title} — ${id}</title>
 <style>${STYLE}</style>
 </head>

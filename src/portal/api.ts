@@ -9,6 +9,7 @@ import { clearedCookies, type SignInFailure, signIn } from './open-session.ts';
 import { portalPresence } from './portal-presence.ts';
 import { type SignedIn, subjectOf } from './presence.ts';
 import { cookieHeaders, faultJson, json, plain } from './replies.ts';
+import { type Routes, routed } from './routes.ts';
 import { foreignChange } from './same-site.ts';
 import { endPortalSession } from './sign-out.ts';
 import { note, type Visit, wishOf } from './visit.ts';
@@ -20,7 +21,7 @@ import { addressOnly } from './wish.ts';
  */
 type Handler = (v: Visit) => Promise<Reply> | Reply;
 
-const ROUTES: ReadonlyMap<string, { readonly GET?: Handler; readonly POST?: Handler }> = new Map([
+const ROUTES: Routes<Handler> = new Map<string, { readonly GET?: Handler; readonly POST?: Handler }>([
   ['/api/health', { GET: () => json(200, { status: 'OK' }) }],
   ['/api/state', { GET: state }],
   ['/api/configuration', { GET: configuration }],
@@ -29,13 +30,19 @@ const ROUTES: ReadonlyMap<string, { readonly GET?: Handler; readonly POST?: Hand
   ['/api/checks/safe-redirection', { POST: safeRedirection }],
 ]);
 
+/** Answers below `/api`. */
 export function api(v: Visit): Promise<Reply> | Reply {
-  const route = ROUTES.get(v.r.path);
-  if (route === undefined) return faultJson('NOT-FOUND');
-  const { method } = v.r.wire;
-  const handler = method === 'GET' || method === 'HEAD' ? route.GET : method === 'POST' ? route.POST : undefined;
-  if (handler !== undefined) return handler(v);
-  return faultJson('METHOD-NOT-ALLOWED', ['Allow', route.GET === undefined ? 'POST' : 'GET, HEAD']);
+  const call = routed(ROUTES, v.r.path, v.r.wire.method);
+  switch (call.kind) {
+    case 'found':
+      return call.handler(v);
+    case 'no-page':
+      return faultJson('NOT-FOUND');
+    case 'no-method':
+      return faultJson('METHOD-NOT-ALLOWED', ['Allow', call.allow]);
+    default:
+      return call satisfies never;
+  }
 }
 
 function done(data?: unknown, cookies: readonly string[] = []): Reply {

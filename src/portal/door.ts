@@ -17,6 +17,7 @@ import { layout, type Sheet } from './layout.ts';
 import { signOutSheet } from './pages.ts';
 import { named } from './presence.ts';
 import { cookieHeaders, errorHeader, faultJson, type Headers, json, page, redirect } from './replies.ts';
+import { type Routes, routed } from './routes.ts';
 import { foreignChange, wantsJson } from './same-site.ts';
 import { type Seal, sealOf } from './sealed.ts';
 import { endSession } from './sign-out.ts';
@@ -39,7 +40,7 @@ export interface Knock {
 type Handler = (k: Knock) => Promise<Reply> | Reply;
 
 const SIGN_OUT = `${NATIVE_DOOR}sign-out`;
-const ROUTES: ReadonlyMap<string, { readonly GET: Handler; readonly POST?: Handler }> = new Map([
+const ROUTES: Routes<Handler> = new Map<string, { readonly GET: Handler; readonly POST?: Handler }>([
   [`${NATIVE_DOOR}start`, { GET: begin }],
   [`${NATIVE_DOOR}callback`, { GET: finish }],
   [SIGN_OUT, { GET: askSignOut, POST: doSignOut }],
@@ -68,13 +69,18 @@ export function createDoor(deps: PortalDeps): Door {
 
 function route(k: Knock): Promise<Reply> | Reply {
   const { path, wire } = k.r;
-  const found = ROUTES.get(path);
-  if (found === undefined) return refuse(k.deps, k.r, fault('NOT-FOUND', `no page ${quote(path)}`));
   const { method } = wire;
-  const handler = method === 'GET' || method === 'HEAD' ? found.GET : method === 'POST' ? found.POST : undefined;
-  if (handler !== undefined) return handler(k);
-  const allow = found.POST === undefined ? 'GET, HEAD' : 'GET, HEAD, POST';
-  return refuse(k.deps, k.r, fault('METHOD-NOT-ALLOWED', `${method} ${path}`), ['Allow', allow]);
+  const page = routed(ROUTES, path, method);
+  switch (page.kind) {
+    case 'found':
+      return page.handler(k);
+    case 'no-page':
+      return refuse(k.deps, k.r, fault('NOT-FOUND', `no page ${quote(path)}`));
+    case 'no-method':
+      return refuse(k.deps, k.r, fault('METHOD-NOT-ALLOWED', `${method} ${path}`), ['Allow', page.allow]);
+    default:
+      return page satisfies never;
+  }
 }
 
 /** A script that is sent here cannot sign anybody in: it is told so, and no state piles up in its cookies. */

@@ -1,3 +1,4 @@
+import { MARK, PAGE_HEAD } from '../core/text/html.ts';
 import { SCRIPT_NAME, STYLE_NAME } from './assets.ts';
 import { type Html, html, verbatim } from './html.ts';
 import { SCRIPT } from './script.ts';
@@ -11,6 +12,7 @@ export interface Place {
   readonly help: string | undefined;
 }
 
+/** What is different from page to page. */
 export interface Sheet {
   /** For tab and history. */
   readonly title: string;
@@ -21,29 +23,24 @@ export interface Sheet {
   readonly wide?: boolean;
 }
 
-/** Two posts and the beam above them. Its title is the page's heading, so it is hidden from screen readers. */
-const MARK = html`<svg class="mark" width="40" height="40" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" aria-hidden="true" focusable="false"><path d="M1.5 3.5h13M4 3.5v10M12 3.5v10"/></svg>`;
+const HEAD = verbatim(PAGE_HEAD);
+const BEAM = verbatim(MARK);
 
 const ICON = `data:image/svg+xml,${encodeURIComponent(
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="none" stroke="#2a938b" stroke-width="2" stroke-linecap="round"><path d="M1.5 3.5h13M4 3.5v10M12 3.5v10"/></svg>',
 )}`;
 
+/** A whole page. */
 export function layout(place: Place, sheet: Sheet): Html {
   const { assets, help } = place;
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
+  return html`${HEAD}
 <title>${sheet.title}</title>
 <link rel="icon" href="${ICON}">
 ${assets === undefined ? INLINE : linked(assets)}
 </head>
 <body>
 <div class="${sheet.wide === true ? 'place wide' : 'place'}">
-<header>${MARK}<h1>${sheet.heading}</h1></header>
+<header>${BEAM}<h1>${sheet.heading}</h1></header>
 <main class="card">
 ${sheet.card}
 </main>

@@ -10,6 +10,7 @@ import { faultSheet, isFaultId } from './fault-pages.ts';
 import { jwksReply } from './jwks.ts';
 import { helpSheet } from './pages.ts';
 import { faultJson } from './replies.ts';
+import { type Routes, routed } from './routes.ts';
 import { sealOf } from './sealed.ts';
 import { arrival, submit } from './sign-in.ts';
 import { askSignOut, doSignOut } from './sign-out.ts';
@@ -22,7 +23,7 @@ export interface Portal {
 
 type Handler = (v: Visit) => Promise<Reply> | Reply;
 
-const ROUTES: ReadonlyMap<string, { readonly GET: Handler; readonly POST?: Handler }> = new Map([
+const ROUTES: Routes<Handler> = new Map<string, { readonly GET: Handler; readonly POST?: Handler }>([
   ['/', { GET: arrival }],
   ['/sign-in', { GET: arrival, POST: submit }],
   ['/sign-out', { GET: askSignOut, POST: doSignOut }],
@@ -61,13 +62,18 @@ function route(v: Visit): Promise<Reply> | Reply {
   const { path } = v.r;
   if (path === '/api' || path.startsWith('/api/')) return api(v);
   if (path.startsWith('/error/')) return errorPage(v, path.slice('/error/'.length));
-  const found = ROUTES.get(path);
-  if (found === undefined) return refuse(v, fault('NOT-FOUND', `no page ${path}`));
   const { method } = v.r.wire;
-  const handler = method === 'GET' || method === 'HEAD' ? found.GET : method === 'POST' ? found.POST : undefined;
-  if (handler !== undefined) return handler(v);
-  const allow = found.POST === undefined ? 'GET, HEAD' : 'GET, HEAD, POST';
-  return refuse(v, fault('METHOD-NOT-ALLOWED', `${method} ${path}`), homeward(v), ['Allow', allow]);
+  const page = routed(ROUTES, path, method);
+  switch (page.kind) {
+    case 'found':
+      return page.handler(v);
+    case 'no-page':
+      return refuse(v, fault('NOT-FOUND', `no page ${path}`));
+    case 'no-method':
+      return refuse(v, fault('METHOD-NOT-ALLOWED', `${method} ${path}`), homeward(v), ['Allow', page.allow]);
+    default:
+      return page satisfies never;
+  }
 }
 
 /** `/error/ID`: what an id means and what to do. */

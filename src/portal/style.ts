@@ -1,3 +1,10 @@
+/** Chosen by the system or by the person: a rule for each, with the same colours. */
+const DARK = `--paper: #121416; --card: #1b1e21; --ink: #ecebe7; --quiet: #a3a8ae; --line: #33383d; --edge: #6f767d;
+  --accent: #6fd3c8; --on-accent: #0c1413; --tint: #1f2c2c;
+  --good: #7fd39b; --care: #f2c66d; --bad: #ffb1a8; --bad-tint: #2d1f1e;
+  --shadow: none;
+  color-scheme: dark;`;
+
 /** The one stylesheet of portal and door. A 4 px grid; every pair of colours is AA or better in both themes. */
 export const STYLE = `
 :root {
@@ -9,19 +16,11 @@ export const STYLE = `
 }
 @media (prefers-color-scheme: dark) {
   :root:not([data-theme="light"]) {
-    --paper: #121416; --card: #1b1e21; --ink: #ecebe7; --quiet: #a3a8ae; --line: #33383d; --edge: #6f767d;
-    --accent: #6fd3c8; --on-accent: #0c1413; --tint: #1f2c2c;
-    --good: #7fd39b; --care: #f2c66d; --bad: #ffb1a8; --bad-tint: #2d1f1e;
-    --shadow: none;
-    color-scheme: dark;
+    ${DARK}
   }
 }
 :root[data-theme="dark"] {
-  --paper: #121416; --card: #1b1e21; --ink: #ecebe7; --quiet: #a3a8ae; --line: #33383d; --edge: #6f767d;
-  --accent: #6fd3c8; --on-accent: #0c1413; --tint: #1f2c2c;
-  --good: #7fd39b; --care: #f2c66d; --bad: #ffb1a8; --bad-tint: #2d1f1e;
-  --shadow: none;
-  color-scheme: dark;
+  ${DARK}
 }
 *, *::before, *::after { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }

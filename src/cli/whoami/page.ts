@@ -1,4 +1,5 @@
-import { type Html, html, join } from '../../portal/html.ts';
+import { MARK, PAGE_HEAD } from '../../core/text/html.ts';
+import { type Html, html, join, verbatim } from '../../portal/html.ts';
 import { type Arrived, type Header, isIdentity } from './person.ts';
 
 /** What the page says about its surroundings. */
@@ -13,19 +14,14 @@ export function page(arrived: Arrived, path: string, around: Surroundings): Html
   const known = arrived.user !== '';
   const identity = arrived.headers.filter((h) => isIdentity(h.name));
   const rest = arrived.headers.filter((h) => !isIdentity(h.name));
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
+  return html`${HEAD}
 <title>${known ? `${arrived.user} · whoami` : 'whoami'}</title>
 <link rel="stylesheet" href="/style.css">
 <script src="/copy.js" defer></script>
 </head>
 <body>
 <div class="place wide">
-<header>${MARK}${heading(arrived)}</header>
+<header>${BEAM}${heading(arrived)}</header>
 <main class="card">
 ${greeting(arrived)}
 <p class="quiet">These headers came from Lintel, not from your browser: it took away whatever your browser sent under
@@ -41,7 +37,8 @@ ${table('The rest of the request', rest)}
 `;
 }
 
-const MARK = html`<svg class="mark" width="40" height="40" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" aria-hidden="true" focusable="false"><path d="M1.5 3.5h13M4 3.5v10M12 3.5v10"/></svg>`;
+const HEAD = verbatim(PAGE_HEAD);
+const BEAM = verbatim(MARK);
 
 function heading({ user, name }: Arrived): Html {
   return user === '' ? html`<h1>Hello, whoever you are</h1>` : html`<h1>Hello, <em>${name || user}</em></h1>`;
