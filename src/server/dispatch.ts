@@ -132,7 +132,7 @@ function route(
   const { wire, authority, trusted } = a;
   const { host } = authority;
   const { path, query } = split(wire.target);
-  if (path === PING) return PONG;
+  if (isPing(wire)) return PONG;
   const portal = house.portals.get(host);
   const place = placeFor(house, portal, a);
   const own = place === undefined ? undefined : doorPath(path, query);
@@ -153,7 +153,12 @@ function route(
   return house.error(wire, fault('NOT-FOUND', `no face at ${path} on ${host}`));
 }
 
-const PONG: Reply = { status: 204, headers: ['Cache-Control', 'no-store'], body: '' };
+/** authentik's `ping`: on any host, by any method, on every listener (contract authentik.md §2). */
+export const PONG: Reply = { status: 204, headers: ['Cache-Control', 'no-store'], body: '' };
+
+export function isPing({ target }: Wire): boolean {
+  return target === PING || target.startsWith(`${PING}?`);
+}
 
 /**
  * The app of a host. A portal's host has none, but for the external host of an app that is a whole domain: authentik has

@@ -1,3 +1,4 @@
+import { PING } from '../core/door-path.ts';
 import type { SessionStore, UserSource } from '../core/ports.ts';
 import type { Handler } from './client.ts';
 
@@ -18,7 +19,7 @@ const MISSING: Answer = {
   body: 'NOT-FOUND: /healthz, /readyz and /metrics are here.\n',
 };
 
-/** Liveness, readiness and numbers, on a listener of their own. */
+/** Liveness, readiness and numbers, on a listener of their own; authentik's ping too, where its health checks look for it. */
 export function opsFace(store: SessionStore, users: UserSource, metrics: Exposition): Handler {
   const routes = new Map<string, () => Promise<Answer>>([
     ['/healthz', async () => ({ status: 200, type: 'text/plain', body: 'ok\n' })],
@@ -27,6 +28,11 @@ export function opsFace(store: SessionStore, users: UserSource, metrics: Exposit
   ]);
   return (req, res) => {
     const path = (req.url ?? '').split('?', 1)[0] ?? '';
+    if (path === PING) {
+      res.writeHead(204, ['Cache-Control', 'no-store']);
+      res.end();
+      return;
+    }
     const route = req.method === 'GET' || req.method === 'HEAD' ? routes.get(path) : undefined;
     const answer = ({ status, type, body }: Answer) => {
       res.writeHead(status, ['Content-Type', type, 'Cache-Control', 'no-store']);

@@ -95,6 +95,10 @@ describe('the listener for operators', () => {
   test('answers nothing else, and its paths are nowhere else', async () => {
     for (const path of ['/', CHECK, '/api/health', '/metrics/', '/%6detrics'])
       assert.equal((await get(path)).status, 404, path);
+    for (const method of ['GET', 'HEAD', 'POST']) {
+      const reply = await get('/outpost.goauthentik.io/ping', method);
+      assert.deepEqual([reply.status, headerOf(reply, 'content-length'), reply.body], [204, undefined, ''], method);
+    }
     assert.equal((await get('/metrics', 'POST')).status, 404);
     for (const path of ['/metrics', '/healthz', '/readyz']) {
       for (const host of ['lintel.internal', 'wiki.example.test', 'auth.example.test']) {
