@@ -14,11 +14,9 @@ export interface CrowdOptions {
   readonly accounts: readonly string[];
   /** Ports of the two apps. */
   readonly ports: readonly [one: number, two: number];
-  /** Decides how soon a touch is due: a tenth of it. */
-  readonly idle?: string;
 }
 
-export async function makeCrowd(dir: string, { accounts, ports, idle = '1h' }: CrowdOptions): Promise<Site> {
+export async function makeCrowd(dir: string, { accounts, ports }: CrowdOptions): Promise<Site> {
   const [port, metricsPort] = [await freePort(), await freePort()];
   const data = join(dir, 'data');
   mkdirSync(data);
@@ -37,7 +35,7 @@ export async function makeCrowd(dir: string, { accounts, ports, idle = '1h' }: C
     storage: `sqlite:${join(data, 'lintel.db')}`,
     users: `file:${join(dir, 'users.yml')}`,
     log: { level: 'info', format: 'json' },
-    session: { idle, lifetime: '12h' },
+    session: { idle: '1h', lifetime: '12h' },
     throttle: { max_retries: 0 },
     apps: { one: app(ONE, ports[0]), two: app(TWO, ports[1]) },
   };

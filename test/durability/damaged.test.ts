@@ -4,7 +4,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { check, gateCookie, makeSite, signIn, startServer, undoing } from './server.ts';
+import { check, gateCookie, logged, makeSite, signIn, startServer, undoing } from './server.ts';
 
 test('a damaged database answers 503, one that is none is refused at the start', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'lintel-damaged-'));
@@ -21,9 +21,9 @@ test('a damaged database answers 503, one that is none is refused at the start',
   const second = await startServer(site);
   later(() => second.end('SIGKILL'));
   assert.equal(await check(second, cookie), 503);
-  assert.match(second.output(), /STORE-UNAVAILABLE/);
+  await logged(second, /STORE-UNAVAILABLE/);
   assert.equal(gateCookie(await signIn(second)), undefined);
-  assert.match(second.output(), /lintel\.db is damaged: restore it, or move it away/);
+  await logged(second, /lintel\.db is damaged: restore it, or move it away/);
   await second.end('SIGTERM');
   writeFileSync(database, 'These are not the tables you are looking for. '.repeat(99));
   await assert.rejects(startServer(site), /lintel\.db is not a SQLite database: name another file in storage/);

@@ -82,12 +82,24 @@ async function crowd(server: Server, stories: Story[], round: number, killAfter:
         await gone(server);
         return;
       }
-      if (++done === killAfter) server.process.kill('SIGKILL');
+      if (++done >= killAfter && hasEveryKind(stories, round)) server.process.kill('SIGKILL');
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, door));
   server.process.kill('SIGKILL');
   await gone(server);
+}
+
+/** Whether something of each kind was acknowledged in this round, to be looked up after it. */
+function hasEveryKind(stories: readonly Story[], round: number): boolean {
+  const ours = stories.filter((s) => s.name.startsWith(`user${round}-`) && s.cookie !== undefined);
+  const kinds: ((s: Story) => boolean)[] = [
+    (s) => s.leaving === undefined,
+    (s) => s.leaving === 'told',
+    (s) => s.password !== undefined && s.revocation === undefined,
+    (s) => s.revocation === 'told',
+  ];
+  return kinds.every((is) => ours.some(is));
 }
 
 async function gone({ process }: Server): Promise<void> {
@@ -117,6 +129,7 @@ test('kill -9 of Lintel under load', { skip: missing('wrk') }, async (t) => {
     const lines = linesFor(ONE, `Cookie: ${alice}`);
     const load = wrk(scope, server, '/', lines);
     const prober = probe(scope, server, '/', lines);
+    await load.seen(200);
     await crowd(server, stories, round, 8 + Math.floor(Math.random() * 8));
     const { statuses } = await load.lift();
     assert.deepEqual([...statuses.keys()], [200], 'alice, who signed in before the first kill, is let in or cut off');

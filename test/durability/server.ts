@@ -5,9 +5,10 @@ import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ROOT, usersFile } from '../black-box/lintel.ts';
+import { eventually, ROOT, usersFile } from '../black-box/lintel.ts';
 import { type Address, ask, type Reply, valuesOf } from '../black-box/raw.ts';
 import { freePort } from '../parts.ts';
 
@@ -33,8 +34,8 @@ export interface Server extends Address {
   end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>;
 }
 
-/** Configuration, one account and free ports. `idle` decides how soon a touch is due: a tenth of it. */
-export async function makeSite(dir: string, storage: 'sqlite' | 'memory', idle = '1h'): Promise<Site> {
+/** Configuration, one account and free ports. */
+export async function makeSite(dir: string, storage: 'sqlite' | 'memory'): Promise<Site> {
   const [port, metricsPort] = [await freePort(), await freePort()];
   const data = join(dir, 'data');
   mkdirSync(data);
@@ -47,7 +48,7 @@ export async function makeSite(dir: string, storage: 'sqlite' | 'memory', idle =
     storage: storage === 'memory' ? 'memory:' : `sqlite:${join(data, 'lintel.db')}`,
     users: `file:${join(dir, 'users.yml')}`,
     log: { level: 'info', format: 'json' },
-    session: { idle, lifetime: '12h', remember_me: '30d' },
+    session: { idle: '1h', lifetime: '12h', remember_me: '30d' },
     domains: [{ domain: 'example.test', portal: `https://${PORTAL}`, cookie: 'gate' }],
     apps: { app: { url: `https://${APP}`, access: [{ allow: 'signed_in' }] } },
   };
@@ -66,16 +67,16 @@ export async function startServer(site: Site, wrapper: readonly string[] = []): 
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
-  const gone = once(child, 'exit');
+  // By then all that it wrote has been read.
+  const gone = once(child, 'close');
   const end = async (signal: 'SIGKILL' | 'SIGTERM') => {
     child.kill(signal);
-    if (child.exitCode === null && child.signalCode === null) await gone;
+    await gone;
   };
   const server: Server = { host: '127.0.0.1', port: site.port, process: child, site, output: () => output, end };
-  for (let i = 0; i < 400; i += 1) {
+  for (const began = performance.now(); performance.now() - began < 60_000; await delay(40)) {
     if (child.exitCode !== null || child.signalCode !== null) break;
     if (await isHealthy(server)) return server;
-    await delay(40);
   }
   await end('SIGKILL');
   throw new Error(`lintel serve did not become healthy:\n${output}`);
@@ -115,6 +116,19 @@ export async function checkWith(server: Address, credentials: string): Promise<n
 
 function forwarded(host: string): string[] {
   return [`Host: ${host}`, 'Connection: close', 'X-Forwarded-Proto: https', `X-Forwarded-Host: ${host}`];
+}
+
+/** Waits until the server has written this. An answer may be read before the line that was written before it. */
+export function logged(server: Server, text: RegExp): Promise<void> {
+  return eventually(`the log says ${text}`, () => text.test(server.output()));
+}
+
+/** Makes every session look unused for two minutes, so that its next request has to touch it: that is due once a minute. */
+export function leaveUnused(site: Site): void {
+  const db = new DatabaseSync(join(site.data, 'lintel.db'), { timeout: 10_000 });
+  const { changes } = db.prepare('UPDATE sessions SET seen_at = seen_at - 120000').run();
+  db.close();
+  assert.ok(Number(changes) > 0);
 }
 
 /** The value of a counter on the metrics listener, its labels summed. */
