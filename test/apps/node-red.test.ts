@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { eventually } from '../black-box/lintel.ts';
+import { lostTime } from '../live/load.ts';
 import { freePort, missing, openScope, partPath, type Running, startProcess, tempDir } from '../parts.ts';
 import { newContext, startBrowser } from '../proxies/browser.ts';
 import { startCapture } from '../proxies/site.ts';
@@ -77,8 +78,15 @@ suite('Node-RED', { skip: missing('node-red', 'chromium') }, () => {
 
   async function importFlow(page: Page): Promise<void> {
     await loaded(page);
-    await page.keyboard.press('Control+i');
     const text = page.locator('#red-ui-clipboard-dialog-import-text');
+    const asked = async () => {
+      if (!(await text.isVisible())) await page.keyboard.press('Control+i');
+      return text.waitFor({ timeout: 2_000 }).then(
+        () => true,
+        () => false,
+      );
+    };
+    await eventually('the editor hears its keys', asked, 60_000);
     await text.fill(JSON.stringify(FLOW));
     await text.press('End'); // it looks at what was typed when a key goes up
     await page.locator('#red-ui-clipboard-dialog-ok').click();
@@ -87,34 +95,41 @@ suite('Node-RED', { skip: missing('node-red', 'chromium') }, () => {
 
   test('alice edits and deploys a flow, sees what it says, and signing out on her phone ends her editor', async (t) => {
     const context = await newContext(browser);
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(60_000);
     const editor = await context.newPage();
     const seen = watch(editor);
     await signInAt(editor, 'alice', `${FLOWS}/`);
     await importFlow(editor);
-    await editor.locator('#red-ui-header-button-deploy').click();
+    // What the flow says at its start is told once, to those who listen.
+    await eventually('its socket is open, as the server counts', () => seen.opened.length > 0 && open() === 1, 30_000);
+    await editor.locator('#red-ui-header-button-deploy:not(.disabled)').click();
     const file = join(dir, 'flows.json');
     await eventually(
       'it is deployed',
       () => existsSync(file) && readFileSync(file, 'utf8').includes('Croquet'),
-      10_000,
+      30_000,
     );
     await editor.getByText('off with their heads').first().waitFor();
     assert.deepEqual([...new Set(seen.opened)], [`wss://flows.example.com/comms`]);
-    assert.equal(open(), 1, 'as the server counts');
 
     // On another device, at another app, as authentik has it: everywhere at once.
     const phone = await newContext(browser);
     const leaving = await openAs(phone, 'alice', `${NOTES}/`);
     assert.equal(seen.closed.length, 0);
-    const asked = performance.now();
+    const lost = lostTime(house.ops);
+    let out = Number.POSITIVE_INFINITY;
+    leaving.on('response', (r) => {
+      if (r.url().endsWith('/outpost.goauthentik.io/sign_out')) out = performance.now();
+    });
     await leaving.goto(`${NOTES}/outpost.goauthentik.io/sign_out`);
     assert.equal(leaving.url(), `${PORTAL}/signed-out`);
-    await eventually('the socket of the editor is closed', () => seen.closed.length > 0, 3_000);
-    const took = (seen.closed[0] ?? Number.POSITIVE_INFINITY) - asked;
-    t.diagnostic(`closed ${took.toFixed(0)} ms after the address was entered`);
-    assert.ok(took < 1_000, `after ${took} ms`);
-    await eventually('the server has none open', () => open() === 0, 1_000);
+    await eventually('the socket of the editor is closed', () => seen.closed.length > 0, 30_000);
+    const took = (seen.closed[0] ?? Number.NaN) - out;
+    assert.ok(Number.isFinite(took), 'the sign-out was answered');
+    const late = took - (await lost());
+    t.diagnostic(`closed ${took.toFixed(0)} ms after the sign-out was answered`);
+    assert.ok(late < 1_000, `after ${took} ms, ${late} without standstills`);
+    await eventually('the server has none open', () => open() === 0);
     // The editor tries again by itself, and then on a click.
     await editor.waitForTimeout(2_500);
     assert.equal(open(), 0, 'nobody came back in');
@@ -124,12 +139,12 @@ suite('Node-RED', { skip: missing('node-red', 'chromium') }, () => {
 
   test('the name decides what one may: bob reads, and cannot deploy', async () => {
     const context = await newContext(browser);
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(60_000);
     const page = await context.newPage();
     const seen = watch(page);
     await signInAt(page, 'bob', `${FLOWS}/`);
     await loaded(page);
-    await eventually('his socket is open', () => seen.opened.length > 0 && open() === 1);
+    await eventually('his socket is open', () => seen.opened.length > 0 && open() === 1, 30_000);
     const asBob = (path: string, init: { method?: string; body?: string; headers: Record<string, string> }) =>
       page.evaluate(
         async ([to, what]) => {

@@ -62,7 +62,7 @@ suite('pages of the gate, in Chromium', { skip: missing('chromium') }, () => {
     match((await page.locator('.going').innerText()) ?? '', /Wiki & <notes>\s+wiki\.example\.com/);
     await looks(page, 'denied');
     await page.getByRole('link', { name: 'Switch account' }).click();
-    equal(page.url(), `${WIKI}/.lintel/sign-out`);
+    await page.waitForURL(`${WIKI}/.lintel/sign-out`);
   });
 
   test('an app that does not answer: which one, and once more', async () => {
@@ -93,6 +93,6 @@ suite('pages of the gate, in Chromium', { skip: missing('chromium') }, () => {
     equal(await page.getByRole('link', { name: 'Open lab' }).count(), 0);
     await screenshot(page, 'gate-routing-refused');
     await page.getByRole('link', { name: 'Go to your apps' }).click();
-    equal(page.url(), `${PORTAL}/`);
+    await page.waitForURL(`${PORTAL}/`);
   });
 });

@@ -45,11 +45,7 @@ suite('the proxy itself, in Chromium', { skip: missing('chromium') }, () => {
     browser = await startBrowser(scope, house.port);
   });
 
-  const context = async (headers: Record<string, string> = {}): Promise<BrowserContext> => {
-    const made = await newContext(browser, headers);
-    made.setDefaultTimeout(10_000);
-    return made;
-  };
+  const context = (headers: Record<string, string> = {}): Promise<BrowserContext> => newContext(browser, headers);
   /** Opens an app in a new tab of somebody who is signed in at the portal already. */
   async function open(of: BrowserContext, url: string): Promise<Page> {
     const page = await of.newPage();

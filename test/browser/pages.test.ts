@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { before, suite, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
+import { eventually } from '../black-box/lintel.ts';
 import { missing } from '../parts.ts';
 import { cleanUp, screenshot, serveWorld, startBrowser, violations, visitor } from './stage.ts';
 import { app, PASSWORD, rule, SIGNED_IN, STAFF, TWO_FACTOR, World } from './world.ts';
@@ -44,7 +45,7 @@ suite('pages in Chromium', { skip: missing('chromium') }, () => {
     const { page, context, complaints } = await visitor(browser);
     const url = `${alpha}/d/a%2Fb/%E2%82%AC?q=%2f+%25&r=a;b`;
     await page.goto(to(url));
-    equal(await page.evaluate('document.activeElement.id'), 'username');
+    await page.locator('#username:focus').waitFor();
     await page.keyboard.type('alice');
     await page.keyboard.press('Tab');
     equal(await page.evaluate('document.activeElement.id'), 'password');
@@ -99,8 +100,7 @@ suite('pages in Chromium', { skip: missing('chromium') }, () => {
       await signIn(page, 'alice', 'wrong');
       const alert = page.getByRole('alert');
       await alert.waitFor();
-      const focused = page.locator('#error:focus');
-      await focused.waitFor({ timeout: 3000 });
+      await page.locator('#error:focus').waitFor();
       const [box, field] = [await alert.boundingBox(), await page.getByLabel('Username').boundingBox()];
       ok(box !== null && field !== null && box.y + box.height <= field.y);
       await context.close();
@@ -166,11 +166,7 @@ suite('pages in Chromium', { skip: missing('chromium') }, () => {
     const { page, context, complaints } = await visitor(browser);
     await page.goto(`${alpha}/`);
     await page.setContent(`<iframe src="${portal}/"></iframe>`);
-    await page.waitForTimeout(300);
-    ok(
-      complaints.some((c) => /frame/i.test(c)),
-      complaints.join(),
-    );
+    await eventually('the browser complains', () => complaints.some((c) => /frame/i.test(c)));
     await context.close();
   });
 
@@ -181,6 +177,7 @@ suite('pages in Chromium', { skip: missing('chromium') }, () => {
       const box = await target.boundingBox();
       ok((box?.height ?? 0) >= 44, `${await target.textContent()} ${box?.height}`);
     }
+    await page.locator('#username:focus').waitFor();
     await page.keyboard.press('Tab');
     const outline = await page.evaluate('getComputedStyle(document.activeElement).outlineWidth');
     equal(outline, '3px');

@@ -12,7 +12,7 @@ const UPDATE = process.env.UPDATE_TRANSCRIPTS === '1';
 
 describe('transcripts', { concurrency: 2 }, () => {
   for (const file of globSync('*.txt', { cwd: import.meta.dirname })) {
-    test(file, { timeout: 60_000 }, async () => {
+    test(file, { timeout: 600_000 }, async () => {
       const path = join(import.meta.dirname, file);
       const transcript = parseTranscript(readFileSync(path, 'utf8'));
       const directory = realpathSync(mkdtempSync(join(tmpdir(), 'lintel-transcript-')));

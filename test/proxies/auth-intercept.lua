@@ -30,7 +30,7 @@ local function intercept(txn, backend, path, method, asked, copied)
     end
   end
   assert(method == "HEAD", "this one asks with HEAD")
-  local answer = core.httpclient():head({ url = "http://" .. address .. path, headers = headers, timeout = 5000 })
+  local answer = core.httpclient():head({ url = "http://" .. address .. path, headers = headers, timeout = 20000 })
   if not answer or not answer.status or answer.status < 200 then return end
   txn:set_var("txn.auth_response_code", answer.status)
   local is_ok, wanted_back = answer.status < 300, patterns(copied)

@@ -85,7 +85,7 @@ export function behind(name: keyof typeof FRONTS, manners: Manners = {}): void {
   // A skipped suite is no test in the runner's count; a skipped test is.
   if (skip !== false) return void test(`behind ${name}`, { skip });
 
-  describe(`behind ${name}`, { timeout: 180_000 }, () => {
+  describe(`behind ${name}`, { timeout: 600_000 }, () => {
     const scope = openScope();
     after(scope.close);
     let site: Site;

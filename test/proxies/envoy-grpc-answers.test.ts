@@ -11,7 +11,7 @@ import { headerPairs, type Seen, type Site, startSite, values } from './site.ts'
 
 const APP = 'app.example.com';
 
-describe('answers over gRPC, behind envoy', { skip: missing('envoy'), timeout: 120_000 }, () => {
+describe('answers over gRPC, behind envoy', { skip: missing('envoy'), timeout: 600_000 }, () => {
   const scope = openScope();
   after(scope.close);
   let site: Site;

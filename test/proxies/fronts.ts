@@ -2,7 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { eventually } from '../black-box/lintel.ts';
 import { freePort, type PartName, partPath, ROOT, type Scope, startProcess } from '../parts.ts';
+import { ask } from './raw.ts';
 import { copyWith, type Site } from './site.ts';
 
 /** A running proxy; `port` speaks https for auth.example.com, app.example.com and calendar.example.org. */
@@ -121,14 +123,14 @@ const traefik: FrontKind = {
 };
 
 /** Traefik listens before it has read its dynamic configuration, and answers 404 until then. */
-async function routersLoaded(port: number): Promise<void> {
-  const { ask } = await import('./raw.ts');
-  for (let i = 0; i < 200; i++) {
-    const answer = await ask(port, { host: 'auth.example.com', path: '/api/health' }).catch(() => undefined);
-    if (answer?.status === 200) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error('Traefik did not load its routers');
+function routersLoaded(port: number): Promise<void> {
+  const health = { host: 'auth.example.com', path: '/api/health' };
+  const isLoaded = () =>
+    ask(port, health).then(
+      (answer) => answer.status === 200,
+      () => false,
+    );
+  return eventually('Traefik has its routers', isLoaded, 60_000);
 }
 
 function envoy(folder: 'envoy' | 'envoy-grpc'): FrontKind {

@@ -11,7 +11,7 @@ behind('nginx');
 const APP = 'app.example.com';
 const skip = missing('nginx');
 
-describe('who may not open a page behind nginx', { skip, timeout: 60_000 }, () => {
+describe('who may not open a page behind nginx', { skip, timeout: 600_000 }, () => {
   const scope = openScope();
   after(scope.close);
 

@@ -24,7 +24,7 @@ const TWELVE =
 const skip = missing('curl', 'chromium');
 if (skip !== false) test('Lintel alone', { skip });
 else
-  describe('Lintel alone', { timeout: 120_000 }, () => {
+  describe('Lintel alone', { timeout: 600_000 }, () => {
     const scope = openScope();
     after(scope.close);
     let app: EchoBackend;
@@ -46,7 +46,7 @@ else
       ]);
       cpSync(join(EXAMPLE, 'users.yml'), join(dir, 'users.yml'));
       const args = ['serve', '--config', join(dir, 'lintel.yml')];
-      await startProcess(scope, join(ROOT, 'bin', 'lintel'), args, { ready: ports.secure });
+      await startProcess(scope, join(ROOT, 'bin', 'lintel'), args, { ready: /"message":"ready"/ });
     });
 
     const browser = () => new Browser({ host: '127.0.0.1', port: ports.secure }, 'tls', ALICE);
@@ -68,7 +68,7 @@ else
         `whoami.localhost:9443:127.0.0.1:${ports.secure}`,
         `auth.localhost:9443:127.0.0.1:${ports.secure}`,
       ];
-      const all = ['-sk', '--max-time', '20', ...to.flatMap((t) => ['--connect-to', t]), ...args];
+      const all = ['-sk', '--max-time', '60', ...to.flatMap((t) => ['--connect-to', t]), ...args];
       return (await promisify(execFile)(partPath('curl'), all)).stdout;
     };
     const HTML = ['-H', 'Accept: text/html'];

@@ -36,7 +36,7 @@ export function ask(port: number, { method = 'GET', host, path, lines = [], body
 }
 
 /** `bytes` in latin1, both ways. Resolves with whatever came when the server is done, at the latest after `within`. */
-export function exchange(port: number, servername: string, bytes: string, within = 10_000): Promise<string> {
+export function exchange(port: number, servername: string, bytes: string, within = 30_000): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
     const socket = connect({ port, host: '127.0.0.1', servername, rejectUnauthorized: false }, () =>

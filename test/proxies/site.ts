@@ -128,7 +128,7 @@ export async function startSite(scope: Scope, example: string, withRadicale = tr
   ]);
   cpSync(join(ROOT, 'examples', example, 'users.yml'), join(dir, 'users.yml'));
   const args = ['serve', '--config', join(dir, 'lintel.yml')];
-  const lintel = await startProcess(scope, join(ROOT, 'bin', 'lintel'), args, { ready: lintelPort });
+  const lintel = await startProcess(scope, join(ROOT, 'bin', 'lintel'), args, { ready: /"message":"ready"/ });
   return { dir, certificate, lintel, lintelPort, grpcPort, app, calendarPort };
 }
 

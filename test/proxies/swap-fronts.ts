@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { eventually } from '../black-box/lintel.ts';
 import { freePort, type PartName, partPath, ROOT, type Running, type Scope, startProcess, tempDir } from '../parts.ts';
 import { ask } from './raw.ts';
 import { type Capture, copyWith, makeCertificate, startCapture } from './site.ts';
@@ -29,7 +30,7 @@ export async function startSwapSite(scope: Scope): Promise<SwapSite> {
   ]);
   copyWith(join(EXAMPLE, 'users.yml'), users, []);
   const args = ['serve', '--config', join(dir, 'lintel.yml')];
-  const lintel = await startProcess(scope, join(ROOT, 'bin', 'lintel'), args, { ready: lintelPort });
+  const lintel = await startProcess(scope, join(ROOT, 'bin', 'lintel'), args, { ready: /"message":"ready"/ });
   return { dir, lintel, lintelPort, app, users };
 }
 
@@ -150,13 +151,14 @@ const traefik: SwapFront = {
 };
 
 /** Traefik listens before it has read its dynamic configuration, and answers 404 until then. */
-async function routersLoaded(port: number): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    const answer = await ask(port, { host: 'auth.example.com', path: '/api/health' }).catch(() => undefined);
-    if (answer?.status === 200) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error('Traefik did not load its routers');
+function routersLoaded(port: number): Promise<void> {
+  const health = { host: 'auth.example.com', path: '/api/health' };
+  const isLoaded = () =>
+    ask(port, health).then(
+      (answer) => answer.status === 200,
+      () => false,
+    );
+  return eventually('Traefik has its routers', isLoaded, 60_000);
 }
 
 const envoy: SwapFront = {
@@ -166,7 +168,7 @@ const envoy: SwapFront = {
     const port = await freePort();
     const socket = (address: string, number: number) => `address: ${address}, port_value: ${number}`;
     const file = place('envoy.yaml', join(tempDir(scope), 'envoy.yaml'), change, [
-      ['timeout: 0.25s', 'timeout: 5s'], // the machine of the tests does much else at once
+      ['timeout: 0.25s', 'timeout: 20s'], // the machine of the tests does much else at once
       ['http://127.0.0.1:9000', `http://127.0.0.1:${site.lintelPort}`],
       [socket('127.0.0.1', 9000), socket('127.0.0.1', site.lintelPort)],
       [socket('127.0.0.1', 8080), socket('127.0.0.1', site.app.port)],

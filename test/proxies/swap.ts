@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../black-box/lintel.ts';
 import { headerOf } from '../black-box/raw.ts';
 import { asksToSignIn, Browser } from '../outpost/street.ts';
 import { missing, openScope, ROOT } from '../parts.ts';
@@ -75,7 +75,7 @@ export function swap(name: keyof typeof SWAP_FRONTS, particulars: Particulars): 
   const skip = missing(kind.part, 'chromium');
   if (skip !== false) return void test(`authentik's snippet in ${name}`, { skip });
 
-  describe(`authentik's snippet in ${name}`, { timeout: 180_000 }, () => {
+  describe(`authentik's snippet in ${name}`, { timeout: 600_000 }, () => {
     const scope = openScope();
     after(scope.close);
     let site: SwapSite;
@@ -314,12 +314,12 @@ export function swap(name: keyof typeof SWAP_FRONTS, particulars: Particulars): 
         renameSync(`${site.users}.new`, site.users);
       };
       write(text.replace('groups: [staff]', 'groups: [others]'));
-      await until(async () => (await b.get(`${APP}/`)).status === 403);
+      await eventually('alice is out', async () => (await b.get(`${APP}/`)).status === 403);
       site.app.taken();
       assert.equal((await b.get(`${APP}/`)).status, 403);
       nothingArrived();
       write(text);
-      await until(async () => (await b.get(`${APP}/`)).status === 200);
+      await eventually('alice is back', async () => (await b.get(`${APP}/`)).status === 200);
       site.app.taken();
     });
 
@@ -364,12 +364,4 @@ export function swap(name: keyof typeof SWAP_FRONTS, particulars: Particulars): 
       nothingArrived();
     });
   });
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 100; i++) {
-    if (await holds()) return;
-    await sleep(100);
-  }
-  assert.fail('it did not come to hold within ten seconds');
 }
