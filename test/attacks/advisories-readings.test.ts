@@ -26,6 +26,16 @@ const MIXED: readonly (readonly [path: string, served: string, by: string])[] = 
   ['/public/%252e%252e/admin', '/admin', 'two decodings in a row'],
   ['/public%252f..%252fadmin', '/admin', 'two decodings in a row'],
   ['/public/%25%32e%25%32e/admin', '/admin', 'two decodings in a row, the first in pieces'],
+  ['/public/%25252e%25252e/admin', '/admin', 'three decodings in a row: two proxies and an app'],
+  ['/public%25252f..%25252fadmin', '/admin', 'three decodings in a row'],
+  ['/public/%EF%BC%8E%EF%BC%8E/admin', '/admin', 'fullwidth dots, by NFKC or the best fit of a Windows code page'],
+  ['/public%EF%BC%8F..%EF%BC%8Fadmin', '/admin', 'fullwidth slashes'],
+  ['/public/..%EF%BC%BCadmin', '/admin', 'fullwidth backslash'],
+  ['/public/%E2%80%A4%E2%80%A4/admin', '/admin', 'one dot leaders'],
+  ['/public/..%E2%88%95admin', '/admin', 'division slash, by best fit'],
+  ['/public/..%C2%A5admin', '/admin', 'the yen sign, a backslash in code page 932'],
+  ['/%EF%BD%81dmin', '/admin', 'a fullwidth letter'],
+  ['/ad%E2%80%8Bmin', '/admin', 'a zero width space, which file systems of Apple pass over'],
   ['/admin%3F/../public', '/admin', 'a query that begins once %3F is decoded'],
   ['/admin./x', '/admin/x', 'Windows drops dots at the end of a name'],
   ['/admin%20/x', '/admin/x', 'Windows drops spaces at the end of a name'],
@@ -45,7 +55,14 @@ test('every mixture of separators that some back end has is judged, or the path 
 });
 
 test('what nobody can mean well is refused: spaces among dots, more kinds of separators than readings can be judged', () => {
-  for (const path of ['/public/..%20/admin', '/public/.%20./admin', '/a%2F\\%5C;b%3Bc', '/admin%20;x', '/a/%2500'])
+  for (const path of [
+    '/a/%252525252e',
+    '/public/..%20/admin',
+    '/public/.%20./admin',
+    '/a%2F\\%5C;b%3Bc',
+    '/admin%20;x',
+    '/a/%2500',
+  ])
     assert.equal(parsePath(path).ok, false, path);
 });
 
@@ -55,6 +72,13 @@ test('no request can be made to cost more than a bounded number of readings', ()
       const parsed = parsePath(`/${piece.replaceAll(' ', '%20').repeat(times)}`);
       if (parsed.ok) assert.ok(parsed.value.readings.length <= 32, `${piece} x ${times}`);
     }
+});
+
+test('a long path costs no more than a short one that is as odd: it is refused where it has several readings', () => {
+  const odd = (length: number) => `/${'a;b%2f%5cc/'.repeat(length / 11)}`;
+  assert.equal(parsePath(odd(2_000)).ok, true);
+  assert.deepEqual(parsePath(odd(14_000)), { ok: false, error: 'too many readings' });
+  assert.equal(parsePath(`/${'%C3%A4b/'.repeat(1_500)}`).ok, true, 'long and plain');
 });
 
 test('alice stays out of /admin, whichever way it is written', async (t) => {

@@ -14,12 +14,13 @@ import { decodeUtf8 } from './utf8.ts';
  *   query       %3F ends the path, for those who decode before they look for "?"
  *   slashes     "//" merged (nginx merge_slashes, Go's path.Clean)
  *   names       dots and spaces at the end of a name dropped (Windows)
- *   decoding    escapes that the first decoding leaves decoded again (a proxy and an app that both decode)
+ *   decoding    escapes that the first decoding leaves decoded again, and again (proxies and an app that all decode)
+ *   lookalikes  "．", "／", "＼", "¥" and their kind are the ASCII character (NFKC; the best fit of Windows code pages)
  *
  * and their combinations. Policy judges every reading and the strictest decision stands, so no back end can be reached
  * through a string that policy did not see (CVE-2021-32637, CVE-2026-33494, CVE-2026-95811). Refused outright: bad
  * escapes, invalid UTF-8, control bytes raw or encoded, "#", a trailing encoded space, names of dots and spaces, climbing
- * above the root, and more readings than anybody needs.
+ * above the root, and more readings, or longer ones, than anybody needs.
  */
 export interface Path {
   readonly received: string;
@@ -43,6 +44,10 @@ const PLAIN = /^(?:\/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*)*\/?
 const DOT_AT_END = /\.(?:\/|$)/;
 const MOST_KINDS = 3;
 const MOST_READINGS = 32;
+/** Characters of a path with several readings: each of them is made, and judged by every rule. */
+const MOST_AMBIGUOUS = 4096;
+/** After the first. */
+const MOST_DECODINGS = 3;
 
 /** `path` is what stands before "?", in latin1 as Node hands it over (each char one byte); empty reads as "/". */
 export function parsePath(path: string): Result<Path, PathProblem> {
@@ -56,7 +61,7 @@ function readPath(path: string): Result<Path, PathProblem> {
   const once = decode(path);
   if (!once.ok) return once;
   const readings = new Set<string>();
-  const problem = addReadings(once.value, readings) ?? addSecondDecoding(once.value, readings);
+  const problem = addForms(once.value, readings) ?? addLookalikes(once.value, readings);
   if (problem !== undefined) return err(problem);
   const [head, ...rest] = readings;
   return head === undefined ? err('climbs above the root') : ok({ received: path, readings: [head, ...rest] });
@@ -80,11 +85,15 @@ const SEMICOLON: Kind = { mark: '\u0005', data: ';', acts: CUT };
 const QUESTION: Kind = { mark: '\u0006', data: '?', acts: END };
 const KINDS = [SLASH, RAW_BACKSLASH, BACKSLASH, RAW_SEMICOLON, SEMICOLON, QUESTION];
 
+function addForms(text: string, readings: Set<string>): PathProblem | undefined {
+  return addReadings(text, readings) ?? addDecodings(text, readings, MOST_DECODINGS);
+}
+
 /** Every choice of kinds that separate. */
 function addReadings(text: string, readings: Set<string>): PathProblem | undefined {
   const kinds = KINDS.filter((k) => text.includes(k.mark));
   if (kinds.length === 0) return addForm(text, readings);
-  if (kinds.length > MOST_KINDS) return 'too many readings';
+  if (kinds.length > MOST_KINDS || text.length > MOST_AMBIGUOUS) return 'too many readings';
   for (let choice = 0; choice < 1 << kinds.length; choice++) {
     let chosen = text;
     for (const [i, kind] of kinds.entries()) {
@@ -130,13 +139,31 @@ function addResolved(form: string, readings: Set<string>): PathProblem | undefin
 }
 
 /** ASCII escapes are all it takes to hide dots and separators; others are left as they are. */
-function addSecondDecoding(once: string, readings: Set<string>): PathProblem | undefined {
-  if (!once.includes('%')) return undefined;
-  let text = once.replaceAll(SLASH.mark, '/');
+function addDecodings(decoded: string, readings: Set<string>, left: number): PathProblem | undefined {
+  if (!decoded.includes('%')) return undefined;
+  let text = decoded.replaceAll(SLASH.mark, '/');
   for (const { mark, data } of KINDS) text = text.replaceAll(mark, data);
   if (!/%[0-7][0-9A-Fa-f]/.test(text)) return undefined;
-  const twice = decode(utf8Bytes(text.replace(/%(?![0-7][0-9A-Fa-f])/g, '%25')));
-  return twice.ok ? addReadings(twice.value.trimEnd(), readings) : twice.error;
+  if (left === 0 || text.length > MOST_AMBIGUOUS) return 'too many readings';
+  const next = decode(utf8Bytes(text.replace(/%(?![0-7][0-9A-Fa-f])/g, '%25')));
+  if (!next.ok) return next.error;
+  return addReadings(next.value.trimEnd(), readings) ?? addDecodings(next.value, readings, left - 1);
+}
+
+const LOOKALIKES: readonly (readonly [RegExp, string])[] = [
+  [/[\u2044\u2215\u29f8]/g, '/'],
+  [/[\u2216\u29f5\u29f9\u00a5\u20a9]/g, BACKSLASH.mark],
+  [/[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]|[\ufe00-\ufe0f]/g, ''],
+];
+
+/** The text as those see it who fold it to ASCII before they look for slashes and dots. */
+function addLookalikes(once: string, readings: Set<string>): PathProblem | undefined {
+  if (!/[^\u0000-\u007f]/.test(once)) return undefined;
+  let text = once;
+  for (const [like, is] of LOOKALIKES) text = text.replace(like, is);
+  text = text.normalize('NFKC');
+  for (const { mark, data } of [BACKSLASH, SEMICOLON, QUESTION]) text = text.replaceAll(data, mark);
+  return text === once ? undefined : addForms(text.trimEnd(), readings);
 }
 
 const C1 = /[\u0080-\u009f]/;
