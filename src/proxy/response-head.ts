@@ -150,9 +150,11 @@ function isBlank(code: number): boolean {
 function frame(status: number, http10: boolean, method: string, found: Found): ResponseHead | Malformed {
   const problem = contradiction(status, http10, found);
   if (problem !== undefined) return bad(problem);
-  const bodyless = method === 'HEAD' || status < 200 || status === 204 || status === 304;
+  const bodyless = method === 'HEAD' || status < 200 || status === 204 || status === 205 || status === 304;
   // Of a 204 any length is an error (RFC 9110 §8.6); common enough to be dropped rather than refused.
-  if (found.lengths > 0 && status !== 204) found.headers.push('Content-Length', found.length);
+  // A 205 has no content either, but needs a length to say so.
+  if (status === 205) found.headers.push('Content-Length', '0');
+  else if (found.lengths > 0 && status !== 204) found.headers.push('Content-Length', found.length);
   const framing = bodyless
     ? 'none'
     : found.encodings > 0
@@ -174,8 +176,9 @@ function frame(status: number, http10: boolean, method: string, found: Found): R
   };
 }
 
-/** After a 204 that states a length its body may follow, and would be taken for the next answer. */
+/** After a 204 that states a length, or a 205 that states any but 0, a body may follow, and would be taken for the next answer. */
 function isDoubtful(status: number, { lengths, length }: Found): boolean {
+  if (status === 205) return lengths === 0 || length !== '0';
   return status === 101 || (status === 204 && lengths > 0 && length !== '0');
 }
 

@@ -284,6 +284,32 @@ test('events are passed on as they come', async (t) => {
 });
 
 /**
+ * A 205 has no content (RFC 9110 §15.3.6), but its length counts (RFC 9112 §6.3): who goes by the one rule takes content
+ * for the next answer where others go by the other.
+ */
+test('the content of a 205 ends here, however it is framed', async (t) => {
+  const framed = [
+    'Content-Length: 5\r\n\r\nhello',
+    'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
+    '\r\nhello',
+  ];
+  for (const rest of framed) {
+    const backend = await startBackend(t, async (c) => {
+      await c.head();
+      c.write(`HTTP/1.1 205 Reset Content\r\n${rest}`);
+    });
+    const face = await startFace(t, backend.port);
+    const client = openClient(t, face.port);
+    client.send(get() + get('/', CLOSE));
+    await client.untilEnd();
+    assert.deepEqual(client.received.match(/HTTP\/1\.1 \d+|Content-Length: \d+|hello|chunked/g), [
+      ...['HTTP/1.1 205', 'Content-Length: 0', 'HTTP/1.1 205', 'Content-Length: 0'],
+    ]);
+    assert.equal(backend.connections.length, 2, rest);
+  }
+});
+
+/**
  * A 204 has no body (RFC 9110 §15.3.5), so one that states a length is from an app that may write it all the same, a
  * moment later: the next request, of somebody else, must not get it for an answer.
  */
