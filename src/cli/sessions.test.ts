@@ -138,6 +138,18 @@ for (const kind of ['memory', 'sqlite'] as const) {
   });
 }
 
+test('what a browser calls itself moves no cursor, not even as JSON on a terminal', async (t) => {
+  const at = desk(t, 'sqlite:./lintel.db');
+  const store = new SqliteStore(join(at.dir, 'lintel.db'), randomKey, systemClock);
+  t.after(() => store.close());
+  const userAgent = '\u009b2J\u202egnihton';
+  const times = { createdAt: NOW, lastSeenAt: NOW, expiresAt: NOW + HOUR };
+  store.open(sessionOf('id-odd', { ...times, userAgent }), [portalSecret('odd')]);
+  const { out } = await at.run('list', '--json');
+  assert.doesNotMatch(out, /[\u007f-\u009f\u202e]/);
+  assert.equal(JSON.parse(out)[0].userAgent, userAgent);
+});
+
 test('what is not said clearly is a usage error', async (t) => {
   const at = desk(t, 'memory:');
   for (const args of [

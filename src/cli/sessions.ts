@@ -11,7 +11,7 @@ import { isWithin, parseAuthority } from '../core/text/host.ts';
 import { systemClock } from '../ops/clock.ts';
 import type { Command, Io } from './command.ts';
 import { type StoreReach, withStore } from './reach-store.ts';
-import { columns, inkFor, minute, printable, stamp, toType } from './terminal.ts';
+import { columns, inkFor, minute, printable, printableJson, stamp, toType } from './terminal.ts';
 import { noAccount } from './tokens/wanted.ts';
 
 const HELP = `lintel sessions list   --config FILE … [--user NAME] [--json]
@@ -90,7 +90,7 @@ async function list(store: StoreReach, { config, user, json }: Options, io: Io):
   const all = await store.list(user === undefined ? { kind: 'all' } : { kind: 'user', user });
   const found = all.filter((s) => isAlive(s.session, now));
   const code = found.length === 0 && user !== undefined ? 1 : 0;
-  if (json === true) io.out(`${JSON.stringify(found.map(machine), undefined, 2)}\n`);
+  if (json === true) io.out(printableJson(found.map(machine)));
   else if (found.length === 0) io.out(`${user === undefined ? 'Nobody is' : `${printable(user)} is not`} signed in.\n`);
   else io.out(table(found, config, io));
   return code;

@@ -67,6 +67,11 @@ export function printable(text: string): string {
   return text.replace(ACTED_ON, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
+/** JSON for machines, several lines of it: the same value, and nothing in it that a terminal would act on. */
+export function printableJson(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2).split('\n').map(printable).join('\n')}\n`;
+}
+
 /** A command of this program to type next, as it was called itself and with what names the files: it can be pasted. */
 export function toType(io: Io, words: string, option?: 'config' | 'file', files: readonly string[] = []): string {
   const named = files.map((file) => ` --${option ?? 'config'} ${quotedForShell(file)}`).join('');
