@@ -65,6 +65,19 @@ test('one identity reaches the app whatever the client claims', async (t) => {
     'X-WEBAUTH-USER',
     'X-Identity-Assertion',
   );
+  // mod_auth_openidc, mod_auth_mellon, Shibboleth, SiteMinder, WebSEAL, Kong, API gateways, Next.js (CVE-2025-29927)
+  spoofs.push(
+    'OIDC_CLAIM_sub',
+    'OIDC-access-token',
+    'MELLON-NAME_ID',
+    'Shib-Session-ID',
+    'SM_USER',
+    'iv-user',
+    'iv_groups',
+  );
+  spoofs.push('X-Consumer-Username', 'X-Credential-Identifier', 'X-Userinfo', 'X-JWT-Assertion', 'X-SSO-User');
+  spoofs.push('X-Endpoint-API-UserInfo', 'X-Apigateway-Api-Userinfo', 'X-ProxyUser', 'X-User-Groups', 'X-User-Roles');
+  spoofs.push('Teleport-Jwt-Assertion', 'X-SSL-CN', 'X-Middleware-Subrequest');
   spoofs.push('X-Pomerium-Jwt-Assertion', 'Cf-Access-Authenticated-User-Email', 'X-Remote-User', 'Impersonate-User');
   const head = await seen(t, get('/', ...spoofs.map((name) => `${name}: admin`)));
   assert.ok(!head.includes('admin'), head);
