@@ -66,7 +66,8 @@ export function check(
   if (asked.ok && own !== undefined) return whenReady(ports.counter.serve(wire, asked.value, own), notAllowing);
   const passes = asked.ok && dialect.ownPaths === 'pass' && PASSED.has(doorPage(asked.value) ?? '');
   const judged = asked.ok ? judgeAsked(ports, endpoint, dialect, wire, asked.value, passes) : faulty(asked.error);
-  return whenReady(judged, (j) => {
+  return whenReady(judged, (found) => {
+    const j = dialect.ownPaths === 'pass' && !passes ? noneOfTheApps(found) : found;
     witness(ports, j, dialect.name, wire, started);
     const { target, location, cookies, told } = j;
     const authorization = authorizationFor(j, wire);
@@ -81,6 +82,17 @@ export function check(
       authorization,
     });
   });
+}
+
+/**
+ * nginx hands all that is below the prefix to Lintel and asks about none of it: whoever is let through there asks the check
+ * itself, from outside, and would read in the answer what is for the app alone.
+ */
+function noneOfTheApps(judged: Judged): Judged {
+  const { decision, target } = judged;
+  if (decision.kind !== 'allow' || target?.path.readings.some((r) => r.startsWith(OUTPOST_DOOR)) !== true)
+    return judged;
+  return { ...faulty(fault('NOT-FOUND', `no page ${quote(target.path.received)}`)), target };
 }
 
 /** What the app gets as `Authorization`: what it was promised, nothing where Lintel used it up, else what came; "": none. */

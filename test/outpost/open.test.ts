@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Running } from '../black-box/lintel.ts';
 import { ask, headerOf, type Reply } from '../black-box/raw.ts';
-import { Browser, street } from './street.ts';
+import { Browser, PASSWORD, street } from './street.ts';
 
 const WIKI = 'https://wiki.example.net';
 const APPS = { wiki: { url: WIKI, headers: 'authentik', access: [{ allow: 'signed_in' }] } };
@@ -50,6 +50,38 @@ describe("what is not the app's own is never an allow", () => {
     for (const other of ['', 'auth/nginx', 'sign_out/ask', 'static/x', 'Start', '%73tart'])
       assert.notEqual((await nginx(`${WIKI}/outpost.goauthentik.io/${other}`)).status, 200, other);
     assert.notEqual((await nginx(`${WIKI}/.lintel/jwks.json`)).status, 200);
+  });
+
+  /** authentik's snippet hands the whole prefix on, the check itself among it: its answer holds what is for the app alone. */
+  test('nginx: somebody signed in cannot ask the check what the app would be told, the password of the app among it', async () => {
+    const secret = await street({
+      apps: { wiki: { ...APPS.wiki, basic_auth: { password_attribute: 'key' } } },
+      users: {
+        alice: { password: PASSWORD, displayname: 'Alice', email: 'alice@example.com', attributes: { key: 's3cret' } },
+      },
+    });
+    const b = new Browser(secret, 'nginx');
+    await b.open(`${WIKI}/`, 'alice');
+    const cookie = `Cookie: ${b.cookies('wiki.example.net')}`;
+    const check = (path: string) => {
+      const headers = ['Host: o', `X-Original-URL: ${WIKI}${path}`, cookie];
+      return ask(secret, { target: '/outpost.goauthentik.io/auth/nginx', headers });
+    };
+    assert.match(headerOf(await check('/'), 'authorization') ?? '', /^Basic /, 'nginx itself asks');
+    for (const path of [
+      'auth/nginx',
+      'auth/nginx?x',
+      'auth/traefik',
+      '',
+      'x/../auth/nginx',
+      '%61uth/nginx',
+      'auth;/nginx',
+    ]) {
+      const reply = await check(`/outpost.goauthentik.io/${path}`);
+      assert.equal(reply.status, 403, path);
+      assert.doesNotMatch(JSON.stringify(reply.headers), /authorization|x-authentik/i, path);
+    }
+    await secret.stop();
   });
 
   test('caddy: a host that the client named is not judged in the place of the one that was asked for', async () => {
