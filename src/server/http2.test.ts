@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import type { ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { openFrames, openSession } from '../../test/black-box/http2.ts';
+import { FRAME, openFrames, openSession } from '../../test/black-box/http2.ts';
+import { eventually } from '../../test/black-box/lintel.ts';
 import { createDoubleServer, watchSessions } from './http2.ts';
 import { selfSigned } from './self-signed.ts';
 
@@ -28,18 +28,22 @@ test('nothing of a connection stays in memory once its client is gone, however i
   for (let i = 0; i < 5; i++) {
     const frames = await openFrames(to);
     frames.write(Buffer.from('THIS IS NO FRAME, AND NOT THE NEXT ONE EITHER'));
-    await sleep(10);
+    await frames.until((f) => f.type === FRAME.goaway);
     frames.destroy();
     const idle = await openFrames(to);
-    await sleep(10);
+    await eventually('its greeting is answered', () => idle.frames.length > 0);
     idle.destroy();
     const session = await openSession(to);
     await new Promise((resolve) => session.close(() => resolve(undefined)));
   }
-  for (let i = 0; i < 20 && sessions.some((s) => s.deref() !== undefined); i++) {
-    await sleep(50);
-    collect();
-  }
   assert.equal(sessions.length, 15);
-  assert.equal(sessions.filter((s) => s.deref() !== undefined).length, 0);
+  const kept = () => sessions.filter((s) => s.deref() !== undefined).length;
+  await eventually(
+    () => `of ${kept()} connections nothing is kept`,
+    async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      collect();
+      return kept() === 0;
+    },
+  );
 });

@@ -91,11 +91,13 @@ export function watchSessions(server: Http2SecureServer, failed: (detail: string
     accepted = socket;
   });
   server.on('session', (session) => {
-    if (accepted === undefined) return session.destroy();
-    const connection: Connection = { session, socket: accepted, streams: 0, idleLooks: 0 };
+    const socket = accepted;
+    accepted = undefined;
+    if (socket === undefined) return session.destroy();
+    const connection: Connection = { session, socket, streams: 0, idleLooks: 0 };
     open.add(connection);
-    accepted.once('close', () => open.delete(connection));
-    const peer = accepted.remoteAddress ?? '';
+    socket.once('close', () => forget(connection, open));
+    const peer = socket.remoteAddress ?? '';
     session.on('error', (error: NodeJS.ErrnoException) => {
       if (!GONE.has(error.code ?? '')) failed(error.code ?? error.message, peer);
     });
@@ -118,16 +120,26 @@ export function watchSessions(server: Http2SecureServer, failed: (detail: string
       for (const connection of open) close(connection);
     },
     destroy: () => {
-      for (const { socket } of [...open]) socket.destroy();
+      for (const { socket } of [...open]) socket?.destroy();
     },
   };
 }
 
 interface Connection {
   readonly session: ServerHttp2Session;
-  readonly socket: Socket;
+  /** Until it is closed. */
+  socket: Socket | undefined;
   streams: number;
   idleLooks: number;
+}
+
+/**
+ * A session whose settings its client never acknowledged is held by node:http2 as long as the error that ended it is held,
+ * and the closed socket holds that: if the session led back to the socket, all of it would stay for ever.
+ */
+function forget(connection: Connection, open: Set<Connection>): void {
+  open.delete(connection);
+  connection.socket = undefined;
 }
 
 function isIdle(connection: Connection): boolean {
@@ -142,7 +154,7 @@ function close(connection: Connection): void {
 
 /** A session that ends only ends its side of the socket; a client that keeps the other open must not keep it for ever. */
 function endSoon({ socket, streams }: Connection): void {
-  if (streams === 0) setTimeout(() => socket.destroy(), LAST_BYTES_MS).unref();
+  if (streams === 0 && socket !== undefined) setTimeout(() => socket.destroy(), LAST_BYTES_MS).unref();
 }
 
 /** A request on a stream, in the shape of an HTTP/1.1 request: see `readHead`. Trailers are never merged. */
