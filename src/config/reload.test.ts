@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { eventually } from '../../test/black-box/lintel.ts';
 import { loadConfig } from './load.ts';
 import { watchConfig } from './reload.ts';
 import type { Settings } from './settings.ts';
@@ -29,26 +30,18 @@ async function follow(t: { after(f: () => void): void }) {
   return { directory, file, state, watcher };
 }
 
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    if (condition()) return;
-    await wait(25);
-  }
-  assert.fail(`${what} did not happen`);
-}
-
 test('a change is taken up; a broken one is not, and the next good one is', async (t) => {
   const { file, state } = await follow(t);
   writeFileSync(file, 'log: {level: debug}');
-  await until(() => state.level === 'debug', 'the change');
+  await eventually('the change', () => state.level === 'debug');
   for (const broken of ['log: {level: loud}', 'log: {', 'lgo: {level: warn}']) {
     const before = state.broken;
     writeFileSync(file, broken);
-    await until(() => state.broken > before, 'the refusal');
+    await eventually('the refusal', () => state.broken > before);
     assert.equal(state.level, 'debug');
   }
   writeFileSync(file, 'log: {level: warn}');
-  await until(() => state.level === 'warn', 'the mended change');
+  await eventually('the mended change', () => state.level === 'warn');
 });
 
 test('a new file renamed over the old one is seen, again and again', async (t) => {
@@ -57,7 +50,7 @@ test('a new file renamed over the old one is seen, again and again', async (t) =
     const fresh = join(directory, '.lintel.yml.swp');
     writeFileSync(fresh, `log: {level: ${level}}`);
     renameSync(fresh, file);
-    await until(() => state.level === level, level);
+    await eventually(level, () => state.level === level);
   }
 });
 
@@ -78,7 +71,7 @@ test('a switched directory link, as Kubernetes mounts it, is seen', async (t) =>
     rmSync(directory, { recursive: true });
   });
   version('..2');
-  await until(() => calls > 0, 'the switch');
+  await eventually('the switch', () => calls > 0);
 });
 
 test('the file that a link leads to is followed where it stands', async (t) => {
@@ -94,7 +87,7 @@ test('the file that a link leads to is followed where it stands', async (t) => {
     rmSync(directory, { recursive: true });
   });
   writeFileSync(join(directory, 'srv', 'real.yml'), 'log: {level: warn}');
-  await until(() => calls > 0, 'the change');
+  await eventually('the change', () => calls > 0);
 });
 
 test('a burst of writes is one reload, and other files of the directory none', async (t) => {
@@ -103,24 +96,27 @@ test('a burst of writes is one reload, and other files of the directory none', a
   await wait(300);
   assert.equal(state.changes, 1);
   for (let i = 0; i < 20; i++) writeFileSync(file, `log: {level: ${i % 2 === 0 ? 'debug' : 'warn'}}`);
-  await until(() => state.level === 'warn', 'the last write');
+  await eventually('the last write', () => state.level === 'warn');
   await wait(300);
   assert.equal(state.changes, 2);
 });
 
 test('reloads never overlap; a change during one makes another', async (t) => {
   let [running, most, runs] = [0, 0, 0];
+  const first = Promise.withResolvers<void>();
   const watcher = watchConfig([], async () => {
     most = Math.max(most, ++running);
     runs++;
-    await wait(250);
+    await first.promise;
     running--;
   });
   t.after(() => watcher.close());
   watcher.trigger();
-  await until(() => running === 1, 'the first run');
+  await eventually('the first run', () => running === 1);
   watcher.trigger();
-  await until(() => runs === 2 && running === 0, 'the second run');
+  await wait(200);
+  first.resolve();
+  await eventually('the second run', () => runs === 2 && running === 0);
   assert.equal(most, 1);
 });
 
@@ -133,7 +129,7 @@ test('newly named files are followed from then on', async (t) => {
   const other = join(directory, 'other.yml');
   watcher.follow([other]);
   writeFileSync(other, 'x');
-  await until(() => state.changes === 2, 'the change');
+  await eventually('the change', () => state.changes >= 2);
 });
 
 test('files named anew may have changed before they were followed: they are read once more, the same ones not', async (t) => {
@@ -142,7 +138,7 @@ test('files named anew may have changed before they were followed: they are read
   await wait(200);
   assert.equal(state.changes, 1);
   watcher.follow([file, join(directory, 'other.yml')]);
-  await until(() => state.changes === 2, 'the second look');
+  await eventually('the second look', () => state.changes === 2);
   await wait(200);
   assert.equal(state.changes, 2);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { cpuMs } from '../../test/black-box/cpu.ts';
 import { parseAppUrl, parseHostPattern, parseListen, parseOrigin, parsePortal, parseUpstream } from './address.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { parsePathPattern } from './path-pattern.ts';
@@ -99,13 +100,14 @@ test('globs agree with a regular expression that says the same', () => {
   );
 });
 
-test('a glob stays quick on hostile paths', () => {
+test('a glob stays quick on hostile paths', async () => {
   const pattern = parsePathPattern(`/${'**/a*a*a*a*c/'.repeat(6)}**`);
   assert.ok(pattern.ok);
-  const start = performance.now();
-  assert.equal(pattern.value.test(`/${'aaaaaaaab/'.repeat(1500)}`), false);
-  pattern.value.test(`/${'a'.repeat(16_000)}b`);
-  assert.ok(performance.now() - start < 1000);
+  const took = await cpuMs(() => {
+    assert.equal(pattern.value.test(`/${'aaaaaaaab/'.repeat(1500)}`), false);
+    pattern.value.test(`/${'a'.repeat(16_000)}b`);
+  });
+  assert.ok(took < 1000, `${took} ms`);
 });
 
 test('hosts', () => {

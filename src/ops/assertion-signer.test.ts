@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createLocalJWKSet, errors, jwtVerify } from 'jose';
+import { eventually } from '../../test/black-box/lintel.ts';
 import type { AssertionAlgorithm, AssertionFacts, AssertionSigner } from '../core/assertion.ts';
 import { plainUser, type User } from '../core/subject.ts';
 import { MemoryStore } from '../stores/memory.ts';
@@ -254,8 +255,8 @@ test('while the store is down there is no first key; a key that is there goes on
   assert.deepEqual(errors, ['Error: The memory store is closed.'], 'not at every request');
   down = false;
   signer.ready(TURN + 10_000);
-  await new Promise((soon) => setTimeout(soon, 5));
-  assert.equal(JSON.parse(await signer.jwks(TURN + 10_000)).keys.length, 3);
+  const published = async () => JSON.parse(await signer.jwks(TURN + 10_000)).keys.length;
+  await eventually('the next key is published', async () => (await published()) === 3);
 });
 
 test('of many first requests to a slow store one fetches the keys', async () => {

@@ -67,6 +67,11 @@ async function using(g: Given, body: (g: Given) => Promise<void>): Promise<void>
   }
 }
 
+/** All that needs no turn of the event loop is done, and no worker can have answered. */
+async function underWay(): Promise<void> {
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => process.nextTick(resolve));
+}
+
 function said(outcome: Result<User, PasswordFailure>): string {
   return outcome.ok ? outcome.value.name : outcome.error.kind;
 }
@@ -142,7 +147,7 @@ test('an account that is disabled or gets another password while its check waits
   using(given(), async ({ verifier, users }) => {
     const first = verifier.verify('alice', 'correct horse', undefined);
     const second = verifier.verify('bob', 'correct horse', undefined);
-    await new Promise(setImmediate);
+    await underWay();
     users.delete('alice');
     users.set('bob', { user: user('bob', 'e2'), passwordHash: NOBODYS_HASH });
     assert.deepEqual([said(await first), said(await second)], ['refused', 'refused']);
@@ -195,7 +200,7 @@ for (const way of ['exit', 'throw']) {
 test('closing the pool answers what runs and what waits', async () => {
   const g = given();
   const tries = Array.from({ length: 5 }, () => g.verifier.verify('alice', 'correct horse', undefined));
-  await new Promise(setImmediate);
+  await underWay();
   await g.verifier.close();
   assert.deepEqual(new Set((await Promise.all(tries)).map(said)), new Set(['unavailable']));
 });
@@ -205,7 +210,10 @@ test('while eight checks of 64 MiB run, the event loop and the file system stay 
   const g = given({ workers: 2 });
   for (let i = 0; i < 8; i++) g.users.set(`u${i}`, { user: user(`u${i}`), passwordHash: hash });
   await using(g, async ({ verifier }) => {
-    await verifier.verify('u0', 'correct horse', undefined); // workers are up
+    await verifier.verify('u0', 'correct horse', undefined); // a worker is up
+    const from = performance.now();
+    await verifier.verify('u0', 'correct horse', undefined);
+    const one = performance.now() - from;
     const delay = monitorEventLoopDelay({ resolution: 2 });
     delay.enable();
     const all = Promise.all(Array.from({ length: 8 }, (_, i) => verifier.verify(`u${i}`, 'correct horse', undefined)));
@@ -223,8 +231,10 @@ test('while eight checks of 64 MiB run, the event loop and the file system stay 
     );
     waits.sort((a, b) => a - b);
     const p90 = waits[Math.floor(waits.length * 0.9)]!;
-    assert.ok(waits.length > 20, `${waits.length} looks at the file system`);
-    assert.ok(p90 < 50, `fs.stat took ${p90} ms`);
-    assert.ok(delay.percentile(90) / 1e6 < 50, `the loop stood for ${delay.percentile(90) / 1e6} ms`);
+    // On the event loop, or in the pool that serves the file system, each look would wait for a check or several.
+    const most = Math.max(50, one);
+    assert.ok(waits.length > 16, `${waits.length} looks at the file system`);
+    assert.ok(p90 < most, `fs.stat took ${p90} ms, a check ${one} ms`);
+    assert.ok(delay.percentile(90) / 1e6 < most, `the loop stood for ${delay.percentile(90) / 1e6} ms`);
   });
 });

@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../../test/black-box/lintel.ts';
 import { MemoryStore } from './memory.ts';
 import { portalSecret, sessionOf, T0 } from './store.contract.ts';
 import { startSweeper } from './sweep.ts';
 
 const LATE = { now: () => T0 + 24 * 3_600_000 };
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 400 && !holds(); i += 1) await delay(5);
-  assert.ok(holds());
-}
 
 test('sweeps everything that is over in bounded batches, and nothing after close', async () => {
   const store = new MemoryStore();
@@ -24,7 +20,7 @@ test('sweeps everything that is over in bounded batches, and nothing after close
     },
   };
   const sweeper = startSweeper(counted, LATE, 2, assert.ifError);
-  await until(() => store.list({ kind: 'all' }).length === 0);
+  await eventually('all is swept', () => store.list({ kind: 'all' }).length === 0);
   await sweeper.close();
   assert.deepEqual(batches, [500, 500, 200]);
   store.open(sessionOf('late'), [portalSecret('late')]);
@@ -43,7 +39,7 @@ test('reports every failure and goes on', async () => {
     },
   };
   const sweeper = startSweeper(failing, LATE, 2, (error) => errors.push(error));
-  await until(() => calls >= 4);
+  await eventually('it goes on', () => calls >= 4);
   await sweeper.close();
   assert.deepEqual(errors.map(String), ['Error: thrown at once', 'Error: rejected']);
 });

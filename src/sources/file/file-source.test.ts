@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cpuMs } from '../../../test/black-box/cpu.ts';
+import { eventually } from '../../../test/black-box/lintel.ts';
 import { checkHash } from '../../passwords/format.ts';
 import { type ContractGroup, type ContractUser, sourceContract } from '../source.contract.ts';
 import type { Search } from './directory.ts';
@@ -283,26 +285,18 @@ test('the costliest hash is that of the account whose check takes longest', asyn
   assert.equal(source.costliestHash(), costly);
 });
 
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    if (holds()) return;
-    await sleep(25);
-  }
-  assert.fail(`after 5 s still not: ${what}`);
-}
-
 test('a change is picked up: written in place, renamed over, and again after a removal', async () => {
   const { source, path } = await open(`users:\n${user('one')}`, EXACT, true);
   try {
     await writeFile(path, `users:\n${user('two')}`);
-    await until('two', () => source.lookup('two') !== undefined);
+    await eventually('two', () => source.lookup('two') !== undefined);
     await writeFile(`${path}.new`, `users:\n${user('three')}`);
     await rename(`${path}.new`, path);
-    await until('three', () => source.lookup('three') !== undefined);
+    await eventually('three', () => source.lookup('three') !== undefined);
     await unlink(path);
     await sleep(50);
     await writeFile(path, `users:\n${user('four')}`);
-    await until('four', () => source.lookup('four') !== undefined);
+    await eventually('four', () => source.lookup('four') !== undefined);
     assert.equal(source.lookup('one'), undefined);
   } finally {
     source.close();
@@ -318,7 +312,7 @@ test('a symlink that is swapped beside its target is picked up, as Kubernetes do
   try {
     await symlink(second, `${link}.new`);
     await rename(`${link}.new`, link);
-    await until('two', () => opened.value.lookup('two') !== undefined);
+    await eventually('two', () => opened.value.lookup('two') !== undefined);
   } finally {
     opened.value.close();
   }
@@ -328,13 +322,16 @@ test('many writes in a row are read once or twice, and the last one counts', asy
   const { source, path } = await open(`users:\n${user('zero')}`, EXACT, true);
   let reads = 0;
   source.onChange(() => reads++);
+  const began = performance.now();
   try {
     for (let i = 1; i <= 20; i++) {
       await writeFile(path, `users:\n${user(`user${i}`)}`);
       await sleep(10);
     }
-    await until('user20', () => source.lookup('user20') !== undefined);
-    assert.ok(reads <= 3, `${reads} reads`);
+    await eventually('user20', () => source.lookup('user20') !== undefined);
+    // One in each 200 ms is as many as there may be, and on a quiet machine all is over in two of them.
+    const most = 2 + (performance.now() - began) / 200;
+    assert.ok(reads <= most, `${reads} reads`);
   } finally {
     source.close();
   }
@@ -342,9 +339,10 @@ test('many writes in a row are read once or twice, and the last one counts', asy
 
 test('20,000 users load, of which one needs the full parser', async () => {
   const many = Array.from({ length: 20_000 }, (_, i) => user(`user${i}`)).join('');
-  const started = performance.now();
-  const { source } = await open(`users:\n${many}${user('last', '    email: "a\\u0062@c.d"\n')}`);
-  assert.equal(source.count(), 20_001);
-  assert.deepEqual((await source.lookup('last'))?.emails, ['ab@c.d']);
-  assert.ok(performance.now() - started < 10_000);
+  const took = await cpuMs(async () => {
+    const { source } = await open(`users:\n${many}${user('last', '    email: "a\\u0062@c.d"\n')}`);
+    assert.equal(source.count(), 20_001);
+    assert.deepEqual((await source.lookup('last'))?.emails, ['ab@c.d']);
+  });
+  assert.ok(took < 10_000, `${took} ms`);
 });

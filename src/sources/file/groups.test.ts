@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict';
 import { test } from 'node:test';
+import { cpuMs } from '../../../test/black-box/cpu.ts';
 import { NO_ATTRIBUTES } from '../../core/json.ts';
 import type { User } from '../../core/subject.ts';
 import { checkHash } from '../../passwords/format.ts';
@@ -123,10 +124,11 @@ test('a diamond is no circle', async () => {
 test('20,000 groups nested in each other take no recursion and no time to speak of', async () => {
   const chain = (last: string) =>
     `groups:\n${Array.from({ length: 20_000 }, (_, i) => `  g${i}:\n    parents:\n      - ${i === 19_999 ? last : `g${i + 1}`}\n`).join('')}users:\n${user('bob', '    groups: [g0]\n')}`;
-  const started = performance.now();
-  equal(find(await load(chain('top')), 'bob').memberships.length, 20_001);
-  match(await said(chain('g0')), /^error 2:3 These groups .*"g19" \(line 60\) → 19980 more → "g0"\.$/);
-  ok(performance.now() - started < 15_000);
+  const took = await cpuMs(async () => {
+    equal(find(await load(chain('top')), 'bob').memberships.length, 20_001);
+    match(await said(chain('g0')), /^error 2:3 These groups .*"g19" \(line 60\) → 19980 more → "g0"\.$/);
+  });
+  ok(took < 15_000, `${took} ms`);
 });
 
 test('parents need no entry, but one that looks misspelt is asked about', async () => {
