@@ -96,6 +96,11 @@ export const FAULTS = {
     says: 'The request is malformed.',
     fix: 'Send a well-formed HTTP/1.1 request with one Host header and an origin-form target.',
   },
+  'TLS-NEEDED': {
+    status: 400,
+    says: 'This port speaks TLS, and a request in plain HTTP came.',
+    fix: 'Write https:// in front of the address.',
+  },
   'REQUEST-TOO-LARGE': {
     status: 431,
     says: 'The request has too many or too large headers.',

@@ -1,6 +1,6 @@
 import { unlinkSync } from 'node:fs';
 import type { IncomingMessage, Server, ServerOptions } from 'node:http';
-import { connect, Server as NetServer, type Socket } from 'node:net';
+import { connect, Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FAULTS, type FaultId } from '../core/fault.ts';
@@ -117,6 +117,13 @@ async function secureServer(pairs: PairChoice, refused: RefusedListener): Promis
     SNICallback: (name, done) => done(null, certificates.byName(name)),
   });
   server.maxHeadersCount = 0;
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+    const plain = error.code === 'ERR_SSL_HTTP_REQUEST' ? beneath(socket) : undefined;
+    if (plain === undefined) return;
+    refused('TLS-NEEDED', 'plain HTTP', peerText(plain));
+    plain.on('error', () => {}); // node:tls is closing it: the answer is on its way, and nobody waits for it to end
+    finish(plain, 'TLS-NEEDED');
+  });
   const sessions = watchSessions(server, (detail, peer) => refused('REQUEST-MALFORMED', detail, peer));
   const renew = (next: PairChoice) => {
     const prepared = prepareCertificates(next);
@@ -124,6 +131,12 @@ async function secureServer(pairs: PairChoice, refused: RefusedListener): Promis
     certificates = prepared;
   };
   return { server, sessions, renew };
+}
+
+/** The connection that TLS was to be spoken on, which node:tls keeps to itself. */
+function beneath(socket: Socket): Socket | undefined {
+  const parent: unknown = '_parent' in socket ? socket._parent : undefined;
+  return parent instanceof Socket ? parent : undefined;
 }
 
 /** Listens at an address; rejects with the system's error. */
@@ -198,7 +211,7 @@ function refuse(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: D
   const id = idOf(error);
   // A browser's spare connection that never sent a byte is no fault of anybody.
   if (!(id === 'REQUEST-TIMEOUT' && socketBytes(socket) === 0))
-    refused(id, error.code ?? error.message, peerText(socket));
+    refused(id, isHandshake(error.rawPacket) ? HANDSHAKE : (error.code ?? error.message), peerText(socket));
   // Written into an answer that is under way, this would be taken for the rest of it.
   if (isAnswering(socket)) socket.destroy();
   else finish(socket, id);
@@ -215,6 +228,13 @@ function idOf(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): FaultId {
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'REQUEST-TIMEOUT';
   const start = error.rawPacket?.subarray(0, 12).toString('latin1') ?? '';
   return start.startsWith('PROXY ') || start.startsWith('\r\n\r\n\0\r\nQUIT\n') ? 'PEER-PREAMBLE' : 'REQUEST-MALFORMED';
+}
+
+const HANDSHAKE = 'a TLS handshake, and this port speaks plain HTTP';
+
+/** A record of TLS begins with its kind, 22, and a version 3.x (RFC 8446 §5.1). */
+function isHandshake(packet: Buffer | undefined): boolean {
+  return packet?.[0] === 22 && packet[1] === 3;
 }
 
 function answer(res: ClientResponse, id: FaultId): void {
