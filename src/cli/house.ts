@@ -11,7 +11,7 @@ import { known, pageUrl, type Target } from '../core/target.ts';
 import { isLoopback } from '../core/text/ip.ts';
 import type { Wire } from '../core/wire.ts';
 import { clientOf, directStrategies } from '../dialects/direct.ts';
-import { unknownHost } from '../dialects/outpost-answer.ts';
+import { hostsSeen, unknownHost } from '../dialects/outpost-answer.ts';
 import { errorReply } from '../dialects/page.ts';
 import { DIALECTS } from '../dialects/table.ts';
 import { type Counter, check, type GatePorts } from '../gate.ts';
@@ -67,8 +67,10 @@ export function buildHouse(settings: Settings, rooms: Rooms): BuiltHouse {
 function strangers({ apps }: Settings, policy: Policy): House['stranger'] {
   const isOutpost = apps.some((app) => doorOf(app) === OUTPOST_DOOR);
   return (wire, host, client) => {
-    if (!isOutpost && !wire.target.startsWith(OUTPOST_DOOR)) return errorReply(wire, 'HOST-NOT-PROXIED');
     const hosts = known(client) && isLoopback(client) ? policy.hosts : [];
+    if (!isOutpost && !wire.target.startsWith(OUTPOST_DOOR)) {
+      return errorReply(wire, 'HOST-NOT-PROXIED', [], undefined, { seen: hostsSeen(host, hosts) });
+    }
     return unknownHost(wire, 'HOST-UNKNOWN', host, hosts, FAULTS['HOST-UNKNOWN'].status);
   };
 }

@@ -6,7 +6,7 @@ import { first, foldName } from '../core/text/header-list.ts';
 import type { Reply, Wire } from '../core/wire.ts';
 import { answer } from './answer.ts';
 import { asksForPage, isProgram } from './negotiate.ts';
-import { errorReply } from './page.ts';
+import { errorReply, type Scene } from './page.ts';
 
 /** What the four checks of authentik's outpost have in common. */
 export const SENDS_ON = {
@@ -101,11 +101,19 @@ function noApp(f: Fault, r: Rendering, style: OutpostStyle): Reply {
   return unknownHost(r.wire, f.id, r.target === undefined ? '' : targetAuthority(r.target), r.hosts, status);
 }
 
+const MOST_TOLD = 20;
+
+/** For a page about a host that no app has. */
+export function hostsSeen(host: string, hosts: readonly string[]): NonNullable<Scene['seen']> {
+  const more = hosts.length > MOST_TOLD ? ` and ${hosts.length - MOST_TOLD} more` : '';
+  const told = `${hosts.slice(0, MOST_TOLD).join(', ')}${more}`;
+  return [['Received', host], ...(hosts.length === 0 ? [] : [['Known', told] as const])];
+}
+
 /** authentik's own words for a host that no app has; a person gets a page. */
 export function unknownHost(wire: Wire, id: FaultId, host: string, hosts: readonly string[], status: number): Reply {
   if (asksForPage(wire.headers)) {
-    const known = hosts.length === 0 ? [] : [['Known', hosts.join(', ')] as const];
-    return errorReply(wire, id, [], status, { seen: [['Received', host], ...known] });
+    return errorReply(wire, id, [], status, { seen: hostsSeen(host, hosts) });
   }
   const known = hosts.length === 0 ? {} : { known: hosts };
   const body = { message: 'no app for hostname', host, detail: FAULTS[id].fix, ...known };

@@ -1,7 +1,7 @@
 import { FAULTS, type FaultId, fixFor } from '../core/fault.ts';
 import { escapeHtml, MARK, PAGE_HEAD } from '../core/text/html.ts';
 import type { Reply, Wire } from '../core/wire.ts';
-import { isBrowser, prefersJson } from './negotiate.ts';
+import { asksForPage, isBrowser, prefersJson } from './negotiate.ts';
 
 /** A small part of portal/style.ts, in the same colours: this page stands alone on the host of an app. */
 const STYLE = `:root{color-scheme:light dark;--paper:#f7f6f2;--card:#fff;--ink:#16181b;--quiet:#5a5f66;--line:#d9d7d0;--accent:#0b6b66;--on:#fff}
@@ -56,7 +56,7 @@ export function errorReply(
   const code = status ?? FAULTS[id].status;
   const headers = [...HEADERS, 'X-Lintel-Error', id, ...extra];
   if (code === 503 || code === 429) headers.push('Retry-After', '5');
-  if (isBrowser(wire.headers)) {
+  if (isBrowser(wire.headers) && asksForPage(wire.headers)) {
     headers.push('Content-Type', 'text/html; charset=utf-8', 'Content-Security-Policy', CSP);
     return { status: code, headers, body: page(id, scene) };
   }
