@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Settings } from '../config/settings.ts';
 import type { SessionStore } from '../core/ports.ts';
+import { messageOf } from '../core/thrown.ts';
 import { systemClock } from '../ops/clock.ts';
 import { randomKey } from '../ops/secrets.ts';
 import { controlClient } from '../server/control-client.ts';
@@ -33,7 +34,7 @@ export async function withStore(
       await store.close();
     }
   } catch (error) {
-    io.err(`lintel ${command}: ${error instanceof Error ? error.message : String(error)}\n`);
+    io.err(`lintel ${command}: ${messageOf(error)}\n`);
     return 1;
   }
 }

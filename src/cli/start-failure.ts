@@ -1,4 +1,5 @@
 import type { ListenAddress, Settings } from '../config/settings.ts';
+import { messageOf } from '../core/thrown.ts';
 
 /** Why a start failed, as somebody can act on it: what happened, why, what to do. One line, no full path of a program. */
 export function startFailure(
@@ -17,7 +18,7 @@ export function startFailure(
     case 'EAI_AGAIN':
       return `${where} is no address of this machine. Correct ${key}: in the configuration.`;
     default:
-      return error instanceof Error ? error.message : String(error);
+      return messageOf(error);
   }
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { codeOf } from '../core/thrown.ts';
 import { DEFAULTS } from './defaults.ts';
 import { overlayEnvironment, settle } from './environment.ts';
 import { type Environment, expander } from './expand.ts';
@@ -45,7 +46,7 @@ function readText(absolute: string, path: string, problems: Problem[]): string |
   try {
     return readFileSync(absolute, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = codeOf(error) ?? '';
     const why =
       code === 'ENOENT' ? 'does not exist' : code === 'EACCES' ? 'may not be read' : `cannot be read (${code})`;
     problems.push(at(path, `The file ${path} ${why}.`, 'Check the path that --config names.'));

@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { codeOf } from '../core/thrown.ts';
 import { parseListen } from './address.ts';
 import type { Raw } from './schema.ts';
 import type { RawPair, RawTls } from './schema-listen.ts';
@@ -144,5 +145,5 @@ function makeFrom<T>(pem: string, make: (pem: string) => T, written: string, wha
 }
 
 function reason(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  return codeOf(error) ?? String(error);
 }

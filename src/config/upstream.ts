@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { UpstreamAddress, UpstreamServer, UpstreamTls } from '../core/app.ts';
 import type { UpstreamUrl } from '../core/text/upstream-url.ts';
+import { messageOf } from '../core/thrown.ts';
 import { configuredHost, parseOrigin, parseUpstream } from './address.ts';
 import { parseDuration } from './duration.ts';
 import type { RawUpstream } from './schema.ts';
@@ -125,7 +126,7 @@ function readPem(written: string, path: Path, scope: Scope): string | undefined 
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    return scope.error(path, `${written} cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
+    return scope.error(path, `${written} cannot be read: ${messageOf(error)}.`);
   }
 }
 

@@ -3,9 +3,11 @@
  * reach them: a unix socket that only the account of the server can open. One connection carries one line of JSON each
  * way: an Ask → an Answer.
  */
+
 import { rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { SessionStore } from '../core/ports.ts';
+import { messageOf } from '../core/thrown.ts';
 import { type Answer, type Ask, parseAsk, toWire } from './control-wire.ts';
 
 /** What a store does for the commands of another process. */
@@ -93,7 +95,7 @@ async function answerTo(line: string | undefined, store: ControlledStore): Promi
   try {
     return await done(ask, store);
   } catch (error) {
-    return { ok: false, error: error instanceof Error ? error.message : String(error) };
+    return { ok: false, error: messageOf(error) };
   }
 }
 

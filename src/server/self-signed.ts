@@ -1,6 +1,8 @@
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type Ip, parseIp } from '../core/text/ip.ts';
+import { messageOf } from '../core/thrown.ts';
+import { writePrivateFile } from '../ops/private-file.ts';
 import { covers, type Pair } from './certificates.ts';
 import { selfSign } from './x509.ts';
 
@@ -85,23 +87,10 @@ function make(hosts: readonly string[], now: number): Pair {
 /** Why it could not be written, if so. Two files that do not belong together are noticed when they are read. */
 function keep(files: Pair, pair: Pair): string | undefined {
   try {
-    replace(files.key, pair.key);
-    replace(files.cert, pair.cert);
+    writePrivateFile(files.key, pair.key);
+    writePrivateFile(files.cert, pair.cert);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-}
-
-/** Writes beside the place and renames: nobody reads half a file, and a link in the way is replaced, not followed. */
-function replace(path: string, text: string): void {
-  const fresh = `${path}.${process.pid}.tmp`;
-  rmSync(fresh, { force: true });
-  try {
-    writeFileSync(fresh, text, { mode: 0o600, flag: 'wx', flush: true });
-    renameSync(fresh, path);
-  } catch (error) {
-    rmSync(fresh, { force: true });
-    throw error;
+    return messageOf(error);
   }
 }

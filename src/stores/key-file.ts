@@ -1,16 +1,8 @@
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { codeOf, messageOf, SqliteStoreError } from './sqlite-file.ts';
+import { codeOf, messageOf } from '../core/thrown.ts';
+import { writePrivateFile } from '../ops/private-file.ts';
+import { SqliteStoreError } from './sqlite-file.ts';
 
 /** The key file cannot be used, or does not fit the database. Words for the operator; never answered with new keys. */
 export class KeyFileError extends SqliteStoreError {
@@ -75,9 +67,8 @@ export class KeyFile {
 
   #make(random: (bytes: number) => Uint8Array): Uint8Array {
     const key = random(32);
-    const unfinished = `${this.path}.${Buffer.from(random(9)).toString('base64url')}`;
     this.#attempt('written', () => {
-      writeWhole(unfinished, this.path, `${Buffer.from(key).toString('base64url')}\n`);
+      writePrivateFile(this.path, `${Buffer.from(key).toString('base64url')}\n`);
       if (process.platform !== 'win32') syncDirectory(dirname(this.path));
     });
     return key;
@@ -93,20 +84,6 @@ export class KeyFile {
         { cause: error },
       );
     }
-  }
-}
-
-/**
- * For the owner alone, beside the place and renamed. `writeFileSync` goes on after a short write, where `writeSync` would
- * leave part of a key on a disk that is nearly full; what cannot be finished is taken away.
- */
-function writeWhole(unfinished: string, path: string, text: string): void {
-  try {
-    writeFileSync(unfinished, text, { mode: 0o600, flag: 'wx', flush: true });
-    renameSync(unfinished, path);
-  } catch (error) {
-    rmSync(unfinished, { force: true });
-    throw error;
   }
 }
 

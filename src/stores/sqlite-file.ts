@@ -1,9 +1,10 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MaybePromise } from '../core/ports.ts';
+import { codeOf, messageOf } from '../core/thrown.ts';
+import { account } from '../ops/account.ts';
 import { MIGRATIONS } from './sqlite-schema.ts';
 
 /** "Lntl": tells a Lintel database from any other SQLite file (SQLite file format §1.3.15). */
@@ -162,15 +163,6 @@ const REASONS: ReadonlyMap<number | undefined, string> = new Map([
   [26, 'is not a SQLite database: name another file in storage'],
 ]);
 
-/** The name of the account that this process runs as, or its number where it has none, as in many containers. */
-function account(): string {
-  try {
-    return `now ${userInfo().username}`;
-  } catch {
-    return `now uid ${process.getuid?.() ?? 'unknown'}`;
-  }
-}
-
 function isBusy(error: unknown): boolean {
   return primaryCode(error) === 5;
 }
@@ -179,12 +171,4 @@ function isBusy(error: unknown): boolean {
 function primaryCode(error: unknown): number | undefined {
   const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
   return typeof code === 'number' ? code & 0xff : undefined;
-}
-
-export function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -12,8 +12,9 @@ import {
   whenReady,
 } from '../core/ports.ts';
 import type { FoundSecret, HandOver, Secret, SecretKey, Session } from '../core/session.ts';
+import { codeOf } from '../core/thrown.ts';
 import { MAX_SECRETS } from './purpose.ts';
-import { codeOf, explained, openDatabase, SqliteStoreError, transaction, whenFree } from './sqlite-file.ts';
+import { explained, openDatabase, SqliteStoreError, transaction, whenFree } from './sqlite-file.ts';
 import { SqliteKeys } from './sqlite-keys.ts';
 import { arrays, cellsOf, foundSecret, handOver, SESSION_COLUMNS, session } from './sqlite-rows.ts';
 import {

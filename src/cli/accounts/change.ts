@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { suggest } from '../../config/suggest.ts';
 import type { Json } from '../../core/json.ts';
 import { err, ok, type Result } from '../../core/result.ts';
+import { codeOf } from '../../core/thrown.ts';
 import { nameProblem } from '../../sources/file/account.ts';
 import { type AttributeValue, editUserFile, newUserFile } from '../../sources/file/edit.ts';
 import { groupsOf, type Judged, readBytes } from '../../sources/file/file-source.ts';
@@ -95,7 +96,7 @@ async function isAbsent(path: string): Promise<boolean> {
     await readFile(path);
     return false;
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    return codeOf(error) === 'ENOENT';
   }
 }
 

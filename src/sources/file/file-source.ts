@@ -1,10 +1,11 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import type { UserSource } from '../../core/ports.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import { quoteName } from '../../core/text/quote.ts';
+import { codeOf } from '../../core/thrown.ts';
+import { account } from '../../ops/account.ts';
 import { type Account, type CheckHash, readAccount } from './account.ts';
 import { buildDirectory, type Directory, EMPTY, findTyped, type Search } from './directory.ts';
 import { readEntries, type Sink } from './entries.ts';
@@ -185,22 +186,13 @@ export async function readBytes(path: string): Promise<Result<Buffer, UserFilePr
   try {
     return ok(await readFile(path));
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'error';
+    const code = codeOf(error) ?? 'error';
     const isMissing = code === 'ENOENT';
     const message = isMissing ? `There is no user file ${path}.` : `The user file ${path} cannot be read (${code}).`;
     const hint = isMissing
       ? `Run "lintel users add NAME --file ${path}" to make it with its first account.`
       : `Let the account that runs Lintel (${account()}) read it and enter the directory ${dirname(path)}.`;
     return err({ severity: 'error', line: 0, column: 0, message, hint });
-  }
-}
-
-/** The name of the account that this process runs as, or its number where it has none, as in many containers. */
-function account(): string {
-  try {
-    return `now ${userInfo().username}`;
-  } catch {
-    return `now uid ${process.getuid?.() ?? 'unknown'}`;
   }
 }
 

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { chown, type FileHandle, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { err, ok, type Result } from '../../core/result.ts';
+import { codeOf, messageOf } from '../../core/thrown.ts';
 
 /**
  * Puts `text` in the place of a file at once: whoever reads it, a crash included, finds the old or the new text whole.
@@ -25,7 +26,7 @@ export async function replaceFile(
       ? ok(undefined)
       : err(`${path} was changed by somebody else meanwhile. Nothing was written; try again.`);
   } catch (error) {
-    return err(`${path} cannot be written: ${error instanceof Error ? error.message : String(error)}.`);
+    return err(`${path} cannot be written: ${messageOf(error)}.`);
   }
 }
 
@@ -66,7 +67,7 @@ async function isStill(path: string, before: Buffer | undefined): Promise<boolea
     const now = await readFile(path);
     return before?.equals(now) ?? false;
   } catch (error) {
-    if (before === undefined && error instanceof Error && 'code' in error && error.code === 'ENOENT') return true;
+    if (before === undefined && codeOf(error) === 'ENOENT') return true;
     throw error;
   }
 }
