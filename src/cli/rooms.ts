@@ -1,5 +1,6 @@
 import type { Settings } from '../config/settings.ts';
 import type { AssertionSigner } from '../core/assertion.ts';
+import { lazy } from '../core/lazy.ts';
 import { type AuditSink, orElse, type SessionStore, type UserSource } from '../core/ports.ts';
 import type { GatePorts } from '../gate.ts';
 import { createAssertionSigner } from '../ops/assertion-signer.ts';
@@ -51,6 +52,7 @@ export async function openRooms(first: Settings, users: Accounts, audit: AuditSi
     gate,
     clock,
     house: () => house,
+    // Made at the first call, so that a part that nobody asks for costs neither time nor memory.
     portal: lazy(async (): Promise<Portal> => (await import('../portal/portal.ts')).createPortal(deps)),
     door: lazy(async (): Promise<Door> => (await import('../portal/door.ts')).createDoor(deps)),
     forwarder: lazy(async () => {
@@ -129,13 +131,4 @@ async function openChecked(storage: Settings['storage'], log: Log): Promise<Sess
   if (wrong === undefined) return store;
   await store.close();
   throw new Error(wrong);
-}
-
-/** Made at the first call, so that a part that nobody asks for costs neither time nor memory. */
-function lazy<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }

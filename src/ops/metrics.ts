@@ -1,4 +1,5 @@
 import type { Histogram as HistogramClass, Registry } from 'prom-client';
+import { lazy } from '../core/lazy.ts';
 
 /**
  * Counters as plain numbers, because they stand on the hot path; prom-client is loaded at the first scrape and only
@@ -25,8 +26,8 @@ export function createMetrics(): Metrics {
   const faults = new Counts();
   const plain = { signOuts: 0, touchFailures: 0, durationSum: 0, durationCount: 0 };
   const buckets = new Array<number>(BOUNDS.length).fill(0);
-  let registry: Promise<Registry> | undefined;
   const read = (): Snapshot => ({ decisions, signIns, appPasswords, faults, buckets, ...plain });
+  const registry = lazy(() => buildRegistry(read));
   return {
     decided(dialect, outcome, durationMs) {
       decisions.add(dialect, outcome);
@@ -42,8 +43,7 @@ export function createMetrics(): Metrics {
     faulted: (id) => faults.add(id, ''),
     touchFailed: () => void plain.touchFailures++,
     async exposition() {
-      registry ??= buildRegistry(read);
-      const built = await registry;
+      const built = await registry();
       return { contentType: built.contentType, text: await built.metrics() };
     },
   };

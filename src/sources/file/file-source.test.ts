@@ -279,6 +279,19 @@ test('a broken new file keeps the old data and says where it is broken', async (
   assert.equal(source.lookup('bob'), before);
 });
 
+test('a read that threw is told to who asked for it, and the next one takes the file up', async () => {
+  const { source, path } = await open(`users:\n${user('bob')}`);
+  let isBroken = true;
+  source.onChange(() => {
+    if (isBroken) throw new Error('who listens is broken');
+  });
+  await assert.rejects(source.reload(), /who listens is broken/);
+  isBroken = false;
+  await writeFile(path, `users:\n${user('bob', '    disabled: true\n')}`);
+  assert.equal(await source.reload(), true);
+  assert.equal(source.lookup('bob'), undefined);
+});
+
 test('the costliest hash is that of the account whose check takes longest', async () => {
   const costly = '$2b$14$KR9FDLp/ZPIhSUbdOFdCfO4dzRYiYTIiZ/BDZ7WIe/jMV.1IKWG/m';
   const { source } = await open(`users:\n${user('a')}  b:\n    displayname: B\n    password: ${costly}\n${user('c')}`);

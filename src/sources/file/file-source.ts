@@ -62,7 +62,8 @@ function startSource(options: FileSourceOptions, first: Directory, firstStamp: s
     return true;
   };
   const reload = (): Promise<boolean> => {
-    reading = reading.then(readAgain); // one after the other, so that the newest state wins
+    // One after the other, so that the newest state wins; one that threw keeps nobody from reading again.
+    reading = reading.then(readAgain, readAgain);
     return reading;
   };
   const watcher = options.watch === false ? undefined : watchFile(options, () => stamp, reload);
