@@ -42,7 +42,8 @@ export interface TargetParts {
 }
 
 const SCHEMES: ReadonlySet<string> = new Set(['https', 'http', 'wss', 'ws']);
-const METHOD = /^[A-Z]+$/;
+/** What is registered (RFC 9110 §16.1.1), `VERSION-CONTROL` and Node's `M-SEARCH` among them. */
+const METHOD = /^[A-Z]+(?:-[A-Z]+)*$/;
 
 export function isScheme(text: string): text is Scheme {
   return SCHEMES.has(text);

@@ -9,7 +9,8 @@ import type { Ip } from '../core/text/ip.ts';
 import { quoteAddress } from '../core/text/quote.ts';
 import type { Reply, Wire } from '../core/wire.ts';
 import { authenticate } from './answer.ts';
-import { errorReply } from './page.ts';
+import { isProgram } from './negotiate.ts';
+import { errorReply, signInJson } from './page.ts';
 import { connectionScheme, forwardedOr } from './read.ts';
 
 /** What the proxy face looks at: Basic and app passwords, then the app's session cookie. */
@@ -96,12 +97,18 @@ function challenged(
   }
   if (asker === 'program' && d.how.kind === 'sign-in') {
     const basic = authenticate({ kind: 'credentials', scheme: 'basic', proxy: false, refused: false });
-    const way = location === undefined ? [] : ['Location', location];
-    return errorReply(wire, 'SIGN-IN-NEEDED', ['WWW-Authenticate', basic, ...way], 401);
+    return signInNeeded(wire, location, ['WWW-Authenticate', basic]);
   }
-  if (location === undefined) return errorReply(wire, 'SIGN-IN-NEEDED', [], 401);
-  if (asker !== 'browser') return errorReply(wire, 'SIGN-IN-NEEDED', ['Location', location], 401);
+  if (location === undefined || asker !== 'browser') return signInNeeded(wire, location, []);
   const safe = wire.method === 'GET' || wire.method === 'HEAD' || wire.method === 'OPTIONS';
   const headers = ['Location', location, 'Cache-Control', 'no-store', 'Referrer-Policy', 'no-referrer'];
   return { status: safe || always302 ? 302 : 303, headers, body: '' };
+}
+
+/** Whoever shows that it is a script or program gets JSON with the address to open; else as it asked. */
+function signInNeeded(wire: Wire, location: string | undefined, extra: readonly string[]): Reply {
+  if (location === undefined) return errorReply(wire, 'SIGN-IN-NEEDED', extra, 401);
+  return isProgram(wire.headers)
+    ? signInJson(location, extra)
+    : errorReply(wire, 'SIGN-IN-NEEDED', [...extra, 'Location', location], 401);
 }

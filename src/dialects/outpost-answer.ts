@@ -6,7 +6,7 @@ import { first, foldName } from '../core/text/header-list.ts';
 import type { Reply, Wire } from '../core/wire.ts';
 import { answer } from './answer.ts';
 import { asksForPage, isProgram } from './negotiate.ts';
-import { errorReply, type Scene } from './page.ts';
+import { errorReply, type Scene, signInJson } from './page.ts';
 
 /** What the four checks of authentik's outpost have in common. */
 export const SENDS_ON = {
@@ -73,7 +73,7 @@ function echoing(decision: Decision, r: Rendering): Reply {
 function challenged(r: Rendering, style: OutpostStyle): Reply {
   if (r.location === undefined) return errorReply(r.wire, 'SIGN-IN-NEEDED', [], 401);
   if (style === 'only-401') return plain401();
-  if (isProgram(r.wire.headers)) return toProgram(r.location);
+  if (isProgram(r.wire.headers)) return signInJson(r.location);
   const cookies = r.cookies.flatMap((c) => ['Set-Cookie', c]);
   const headers = ['Location', r.location, 'Cache-Control', 'no-store', 'Referrer-Policy', 'no-referrer', ...cookies];
   return { status: 302, headers, body: '' };
@@ -83,16 +83,6 @@ function challenged(r: Rendering, style: OutpostStyle): Reply {
 function plain401(): Reply {
   const headers = ['Content-Type', 'text/plain; charset=utf-8', 'Cache-Control', 'no-store'];
   return { status: 401, headers: [...headers, 'X-Lintel-Error', 'SIGN-IN-NEEDED'], body: '401 Unauthorized' };
-}
-
-function toProgram(location: string): Reply {
-  const { says, fix } = FAULTS['SIGN-IN-NEEDED'];
-  const headers = ['Location', location, 'Cache-Control', 'no-store', 'X-Lintel-Error', 'SIGN-IN-NEEDED'];
-  return {
-    status: 401,
-    headers: [...headers, 'Content-Type', 'application/json; charset=utf-8'],
-    body: JSON.stringify({ error: 'SIGN-IN-NEEDED', message: says, fix, location }),
-  };
 }
 
 /** `hosts`: which there are; told on this very machine alone, where the operator sits. */

@@ -68,6 +68,17 @@ export function errorReply(
   return { status: code, headers, body: `${id}: ${says}\n${fix}\n` };
 }
 
+/** For a script or program: 401 with the address to open in a browser, as JSON whatever it asked for. */
+export function signInJson(location: string, extra: readonly string[] = []): Reply {
+  const { says, fix } = FAULTS['SIGN-IN-NEEDED'];
+  const headers = [...HEADERS, 'X-Lintel-Error', 'SIGN-IN-NEEDED', 'Location', location, ...extra];
+  return {
+    status: 401,
+    headers: [...headers, 'Content-Type', 'application/json; charset=utf-8'],
+    body: JSON.stringify({ error: 'SIGN-IN-NEEDED', message: says, fix, location }),
+  };
+}
+
 function page(id: FaultId, scene: Scene): string {
   const { heading, title, text } = words(id, scene);
   return `${PAGE_HEAD}
