@@ -146,6 +146,13 @@ const CASES: readonly [name: string, text: string, ...expected: RegExp[]][] = [
   ['negative', 'throttle: {max_retries: -1}', /^1:25 error throttle\.max_retries is at least 0\.$/],
   ['repeated key', 'log: {}\nlog: {}', /^2:1 error The key log stands here twice\. The first one is in line 1\./],
   ['no YAML', 'a: [', /^1:5 error This is not valid YAML: /],
+  [
+    'a wildcard without quotes',
+    'policy: {rules: [{hosts: [*.x.org], allow: everyone}]}',
+    /^1:27 error To YAML \*\.x\.org is an alias, and no anchor &\.x\.org comes before it\. \| Put it in quotes: '\*\.x\.org'\.$/,
+  ],
+  ['a brace without quotes', 'listen: [{a}.x.org]', /^1:13 error This is not valid YAML: .* in quotes\.$/],
+  ['two colons', 'portal: https://a.org: x', /^1:9 error This is not valid YAML: .* in quotes, and line up/],
   ['tab', 'apps:\n\ta: 1', /^2:1 error This is not valid YAML: /],
   ['unknown tag', 'portal: !secret https://x.org', /^1:9 error This is not valid YAML: unresolved tag/],
   ['no map', '- a', /^1:1 error A configuration is a map of keys\./],
@@ -887,4 +894,10 @@ test('a thousand apps load in no time', async () => {
   const { user, system } = process.cpuUsage(start);
   assert.equal(s.apps.length, 1000);
   assert.ok((user + system) / 1000 < 3000, `${(user + system) / 1000} ms`);
+});
+
+test('one slip in YAML is told once, and so is a wildcard without quotes', async () => {
+  const slip = 'apps:\n  a:\n    x: [g for g in [1]][0]}}\n    access: [{allow: signed_in}]\n';
+  assert.equal((await findings([slip])).length, 1);
+  assert.equal((await findings(['policy: {rules: [{hosts: [*.x.org], allow: everyone}]}'])).length, 1);
 });

@@ -1,5 +1,7 @@
 import {
+  type Alias,
   type Document,
+  type ErrorCode,
   isAlias,
   isMap,
   isScalar,
@@ -35,18 +37,20 @@ export function parseYaml(text: string, file: string, expand: Expand): Parsed {
   const lines = new LineCounter();
   const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false });
   const reader = new Reader(doc, file, lines, expand);
-  for (const e of [...doc.errors, ...doc.warnings])
-    reader.report(
-      e.pos[0],
-      `This is not valid YAML: ${sentence(e.message)}`,
-      e.code === 'TAB_AS_INDENT' ? NO_TABS : undefined,
-    );
+  // What follows the first error is mostly that error, met again and again.
+  for (const e of [...doc.errors.slice(0, 1), ...doc.warnings])
+    reader.report(e.pos[0], `This is not valid YAML: ${sentence(e.message)}`, HINTS[e.code]);
   if (doc.errors.length > 0 || doc.contents === null) return { tree: undefined, problems: reader.problems };
   const tree = reader.node(doc.contents, 0);
   return { tree, problems: reader.problems };
 }
 
-const NO_TABS = 'Indent with spaces: YAML takes no tab there.';
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  TAB_AS_INDENT: 'Indent with spaces: YAML takes no tab there.',
+  BLOCK_AS_IMPLICIT_KEY: 'Put text that has ": " in it in quotes, and line up keys that belong together.',
+  BAD_SCALAR_START: 'Put it in quotes.',
+  UNEXPECTED_TOKEN: 'Put text that has quotes, braces or brackets in it in quotes.',
+};
 
 function sentence(message: string): string {
   const first = message.split('\n')[0] ?? '';
@@ -78,10 +82,19 @@ class Reader {
     if (++this.count === MOST_NODES || depth === DEEPEST)
       this.report(offset, 'This nests too deep or repeats too much.');
     if (this.count >= MOST_NODES || depth >= DEEPEST) return empty(origin);
-    if (isAlias(n)) return this.node(n.resolve(this.doc), depth + 1);
+    if (isAlias(n)) return this.alias(n, origin, depth);
     if (isMap(n)) return this.map(n, origin, depth);
     if (isSeq(n)) return { kind: 'list', items: n.items.map((item) => this.node(item, depth + 1)), origin };
     return isScalar(n) ? this.scalar(n.value, origin, offset) : empty(origin);
+  }
+
+  /** A host such as *.example.com without quotes is an alias to YAML. */
+  private alias(n: Alias, origin: Origin, depth: number): Node {
+    const meant = n.resolve(this.doc);
+    if (meant !== undefined) return this.node(meant, depth + 1);
+    const message = `To YAML *${n.source} is an alias, and no anchor &${n.source} comes before it.`;
+    this.report(n.range?.[0] ?? 0, message, `Put it in quotes: '*${n.source}'.`);
+    return empty(origin);
   }
 
   private scalar(value: unknown, origin: Origin, offset: number): Node {
