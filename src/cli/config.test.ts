@@ -73,6 +73,7 @@ policy:
   default: deny                                      # default
   rules: []                                          # default
 endpoints: {}                                        # default
+grpc: off                                            # default
 metrics: 127.0.0.1:9959                              # default
 log:
   level: debug                                       # LINTEL_LOG_LEVEL
@@ -86,6 +87,8 @@ assertion:
   algorithm: ES256                                   # default
   lifetime: 60s                                      # default
   rotate: 30d                                        # default
+outpost: lintel                                      # default
+additional_headers: []                               # default
 upstream_timeout: 60s                                # default
 `,
   );

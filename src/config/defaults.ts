@@ -16,5 +16,8 @@ export const DEFAULTS: Raw = {
   basic_cache: '60s',
   throttle: { max_retries: 3, find_time: '2m', ban_time: '5m' },
   assertion: { algorithm: 'ES256', lifetime: '60s', rotate: '30d' },
+  outpost: 'lintel',
+  additional_headers: [],
+  grpc: 'off',
   upstream_timeout: '60s',
 };

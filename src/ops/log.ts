@@ -14,7 +14,13 @@ export interface Log {
 export function createLog(level: Level, format: 'json' | 'text'): Log {
   const destination = pino.destination({ fd: 2, sync: true });
   const logger = pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'message' },
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      messageKey: 'message',
+      formatters: { level: (label) => ({ level: label }) }, // a word, as what collects logs takes it
+    },
     destination,
   );
   const text = (at: Level, message: string, fields: Readonly<Record<string, unknown>>) => {

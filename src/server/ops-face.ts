@@ -49,7 +49,8 @@ export function opsFace(store: SessionStore, users: UserSource, metrics: Exposit
 async function readiness(store: SessionStore, users: UserSource): Promise<Answer> {
   try {
     await store.ping();
-    return { status: 200, type: 'text/plain', body: `ready, ${users.count()} users\n` };
+    const count = users.count();
+    return { status: 200, type: 'text/plain', body: `ready, ${count} ${count === 1 ? 'user' : 'users'}\n` };
   } catch (error) {
     return { status: 503, type: 'text/plain', body: `STORE-UNAVAILABLE: ${String(error)}\n` };
   }

@@ -97,16 +97,10 @@ function addressOf(text: string): Address {
   return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
 }
 
-const LEVELS: Readonly<Record<number, string>> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'warn', 50: 'error' };
-
 /** Every line: a log that has anything but one JSON object a line is broken. */
 function logLines(output: string): LogLine[] {
   const lines = output.slice(0, output.lastIndexOf('\n') + 1).split('\n');
-  return lines.flatMap((text) => {
-    if (text === '') return [];
-    const line = JSON.parse(text);
-    return [{ ...line, level: LEVELS[line.level] ?? line.level }];
-  });
+  return lines.flatMap((text) => (text === '' ? [] : [JSON.parse(text)]));
 }
 
 /** The lines of a check request as a proxy that speaks forward-auth sends it. */
