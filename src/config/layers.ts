@@ -73,6 +73,16 @@ function asMap(tree: Node | undefined, path: string, problems: Problem[]): Mappi
     );
     return undefined;
   }
+  if (tree.entries.has('entries') && (tree.entries.has('version') || tree.entries.has('metadata'))) {
+    problems.push(
+      at(
+        path,
+        'This is a blueprint of authentik.',
+        'Write it as lintel.yml: docs/authentik.md has the names side by side.',
+      ),
+    );
+    return undefined;
+  }
   return withoutEmpty(tree);
 }
 

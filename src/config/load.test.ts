@@ -157,6 +157,22 @@ const CASES: readonly [name: string, text: string, ...expected: RegExp[]][] = [
   ['unknown tag', 'portal: !secret https://x.org', /^1:9 error This is not valid YAML: unresolved tag/],
   ['no map', '- a', /^1:1 error A configuration is a map of keys\./],
   ["Authelia's file", 'access_control: {default_policy: deny}', /^1:1 error This is a configuration of Authelia\./],
+  ["authentik's blueprint", 'version: 1\nentries: []', /^1:1 error This is a blueprint of authentik\./],
+  [
+    "authentik's name",
+    'apps: {a: {url: https://a.x.org, access: [{allow: signed_in}], external_host: x}}',
+    /The key external_host is unknown in app a\. \| Did you mean url\? Lintel's name for it\.$/,
+  ],
+  [
+    "authentik's mode",
+    'apps: {a: {url: https://a.x.org, access: [{allow: signed_in}], mode: proxy}}',
+    /The key mode is unknown in app a\. \| Take it out: an app with/,
+  ],
+  [
+    "authentik's Basic",
+    'apps: {a: {url: https://a.x.org, access: [{allow: signed_in}], basic_auth_enabled: true}}',
+    /The key basic_auth_enabled is unknown in app a\. \| Did you mean basic_auth: \{user_attribute, password_attribute\}\?$/,
+  ],
   ['listen', 'listen: [foo:bar]', /^1:10 error foo:bar is not an address to listen on\./],
   ['listen port', 'listen: 127.0.0.1:70000', /^1:9 error 127\.0\.0\.1:70000 is not an address/],
   ['trusted everybody', 'trusted_proxies: [0.0.0.0/0]', /^1:19 error 0\.0\.0\.0\/0 trusts everybody/],

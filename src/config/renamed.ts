@@ -1,5 +1,6 @@
 /**
- * Words of Authelia's configuration at the places where somebody writes them out of habit, and what Lintel calls them.
+ * Words of Authelia's configuration, and of authentik's proxy providers, at the places where somebody writes them out of
+ * habit, and what Lintel calls them.
  * `has` tells which keys exist where the word was found, so that a hint never sends anybody to the wrong place.
  */
 type Hint = (value: unknown, has: (key: string) => boolean) => string | undefined;
@@ -18,6 +19,8 @@ function here(key: string): Hint {
 function elsewhere(key: string, text: string): Hint {
   return (_, has) => (has(key) ? text : undefined);
 }
+
+const BASIC_AUTH = 'Did you mean basic_auth: {user_attribute, password_attribute}?';
 
 export const RENAMED: Readonly<Record<string, Hint | undefined>> = Object.assign(Object.create(null), {
   policy: (value: unknown, has: (key: string) => boolean) => {
@@ -43,4 +46,24 @@ export const RENAMED: Readonly<Record<string, Hint | undefined>> = Object.assign
   cookies: elsewhere('idle', 'Did you mean domains? It stands at the top of the file.'),
   authelia_url: here('portal'),
   default_redirection_url: here('default_redirect'),
+  external_host: here('url'),
+  internal_host: here('upstream'),
+  internal_host_ssl_validation: elsewhere(
+    'upstream',
+    'Did you mean upstream: {url: …, dangerously_skip_verify: true}? Better ca: the file of who signed its certificate.',
+  ),
+  mode: elsewhere(
+    'upstream',
+    'Take it out: an app with an upstream is proxied, one with a domain is that whole domain, for any other the proxy asks.',
+  ),
+  cookie_domain: here('domain'),
+  skip_path_regex: here('unauthenticated'),
+  property_mappings: here('mappings'),
+  policy_engine_mode: here('engine'),
+  basic_auth_enabled: elsewhere('basic_auth', BASIC_AUTH),
+  basic_auth_user_attribute: elsewhere('basic_auth', BASIC_AUTH),
+  basic_auth_password_attribute: elsewhere('basic_auth', BASIC_AUTH),
+  access_token_validity: elsewhere('upstream', 'Did you mean session.lifetime? It stands at the top of the file.'),
+  slug: elsewhere('upstream', 'Take it out: the name of the app under apps: is its slug.'),
+  name: here('title'),
 });
