@@ -5,7 +5,7 @@ import { doorPage, doorway, OUTPOST_DOOR } from './core/door-path.ts';
 import type { Endpoint, Strategy } from './core/endpoint.ts';
 import { type Fault, fault } from './core/fault.ts';
 import { type TrustedPeer, untrusted } from './core/peer.ts';
-import type { Family, Policy } from './core/policy/compile.ts';
+import type { Policy } from './core/policy/compile.ts';
 import { type Candidates, candidatesFor, decide } from './core/policy/decide.ts';
 import { isOtherApp } from './core/policy/other-app.ts';
 import { type MaybePromise, orElse, type ParseUrl, whenReady } from './core/ports.ts';
@@ -19,7 +19,7 @@ import { first, isPreflight } from './core/text/header-list.ts';
 import { isLoopback } from './core/text/ip.ts';
 import { quote } from './core/text/quote.ts';
 import { notAllowing, type Reply, type Wire } from './core/wire.ts';
-import { answerCredentials } from './identify/answer-credentials.ts';
+import { type AnswerManner, answerCredentials } from './identify/answer-credentials.ts';
 import { identify } from './identify/identify.ts';
 import type { IdentifyPorts } from './identify/identity.ts';
 
@@ -141,16 +141,16 @@ function judgeAsked(
     hasDefaultPortal: dialect.hasDefaultPortal,
     demandsBasic: dialect.demandsBasic(wire),
     family: dialect.family,
+    refusalStands: true,
     beginsSignIn: dialect.beginsSignIn(wire),
     passes,
   });
 }
 
-export interface AskOptions {
+export interface AskOptions extends AnswerManner {
   readonly override: string | undefined;
   readonly hasDefaultPortal: boolean;
   readonly demandsBasic: boolean;
-  readonly family: Family;
   readonly beginsSignIn: boolean;
   /** The target is one of Lintel's own pages behind nginx: let through as nobody, whatever the rules say. */
   readonly passes: boolean;
@@ -162,6 +162,7 @@ export const ASKED_DIRECTLY: AskOptions = {
   hasDefaultPortal: true,
   demandsBasic: false,
   family: 'remote',
+  refusalStands: false,
   beginsSignIn: false,
   passes: false,
 };
@@ -187,7 +188,7 @@ export function judge(
   const interceptsBearer = family === 'authentik' || candidates.place?.app.app.interceptsBearer === true;
   const presented = { headers: wire.headers, candidates, demandsBasic, interceptsBearer };
   return whenReady(identify(ports, looked, presented), (who) => {
-    const decision = answerCredentials(decide(candidates, who.subject), who, looked, family);
+    const decision = answerCredentials(decide(candidates, who.subject), who, looked, options);
     const judged = { decision, target, subject: who.subject, candidates, consumed: who.consumed };
     switch (decision.kind) {
       case 'allow':

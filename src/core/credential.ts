@@ -16,16 +16,20 @@ export type HeaderCredential =
 const ABSENT: HeaderCredential = { kind: 'absent' };
 const MALFORMED: HeaderCredential = { kind: 'malformed' };
 
-/** An empty value counts as absent. Unknown schemes, bad base64, no colon, empty name or password are malformed. */
+/**
+ * An empty value counts as absent. Unknown schemes, bad base64 (its padding is part of it), no colon, empty name or
+ * password are malformed.
+ */
 export function parseAuthorization(value: string): HeaderCredential {
   const text = value.trim();
   if (text === '') return ABSENT;
   const space = text.indexOf(' ');
   if (space < 0) return MALFORMED;
   const scheme = text.slice(0, space).toLowerCase();
-  const rest = text.slice(space + 1).trim();
+  const rest = text.slice(space + 1);
   if (scheme === 'bearer') {
-    return /^[A-Za-z0-9\-._~+/]+=*$/.test(rest) ? { kind: 'bearer', token: rest } : MALFORMED;
+    const token = rest.trim();
+    return /^[A-Za-z0-9\-._~+/]+=*$/.test(token) ? { kind: 'bearer', token } : MALFORMED;
   }
   return scheme === 'basic' ? parseUserPass(rest) : MALFORMED;
 }
@@ -41,7 +45,7 @@ export function carriesToken(value: string): boolean {
 }
 
 function parseUserPass(base64: string): HeaderCredential {
-  const bytes = decodeBase64(base64);
+  const bytes = base64.length % 4 === 0 ? decodeBase64(base64) : undefined;
   const text = bytes === undefined ? undefined : decodeUtf8(bytes);
   const colon = text?.indexOf(':') ?? -1;
   if (text === undefined || colon < 1 || colon === text.length - 1 || text.includes('\0')) return MALFORMED;

@@ -6,9 +6,10 @@ import type { Candidates } from './policy/decide.ts';
 import type { ParseUrl } from './ports.ts';
 import { err, ok, type Result } from './result.ts';
 import { known, pagePath, pageUrl, targetUrl } from './target.ts';
-import { isWithin } from './text/host.ts';
+import { utf8Bytes } from './text/header-value.ts';
+import { isWithin, parseAuthority } from './text/host.ts';
 import { quoteAddress } from './text/quote.ts';
-import { parseQuery, queryComponent, queryText } from './text/url-encode.ts';
+import { escapedPath, parseQuery, queryComponent, queryText } from './text/url-encode.ts';
 
 /** Below which of the two names Lintel sends people to its own pages on the host of an app: the ones that its users know. */
 export function doorOf(app: App | undefined): string {
@@ -60,11 +61,29 @@ function overridden(
   parse: ParseUrl,
 ): Result<SignIn, Fault> {
   const refused = err(fault('PORTAL-OVERRIDE', `${quoteAddress(override)} for host ${c.target.host}`));
-  const url = /[\\\u0000-\u0020\u007f]/.test(override) ? undefined : parse(override);
-  if (url === undefined || url.protocol !== 'https:' || url.username !== '' || url.password !== '') return refused;
+  const address = readOverride(override, parse);
+  if (address === undefined) return refused;
+  const { host, url } = address;
   if (c.domain === undefined || c.domain.givenAt !== undefined)
-    return portal !== undefined && url.hostname === portal.host ? ok({ kind: 'hand-over' }) : refused;
-  return isWithin(url.hostname.replace(/\.$/, ''), c.domain.domain) ? ok({ kind: 'portal', url: url.href }) : refused;
+    return portal !== undefined && host === portal.host ? ok({ kind: 'hand-over' }) : refused;
+  return isWithin(host, c.domain.domain) ? ok({ kind: 'portal', url }) : refused;
+}
+
+const UNSAFE_ADDRESS = /[\\\u0000-\u0020\u007f]|%(?![0-9A-Fa-f]{2})/;
+const ADDRESS = /^https:\/\/([^/?#]+)(\/[^?]*)?(\?.*)?$/i;
+
+/**
+ * An absolute https address as Go's url.ParseRequestURI reads it (no fragment: "#" is a character of the path), which a
+ * browser must read the same: "https:///host" and "https:host" have a host for one of the two only.
+ */
+function readOverride(text: string, parse: ParseUrl): { readonly host: string; readonly url: string } | undefined {
+  const match = UNSAFE_ADDRESS.test(text.replace(/\?.*$/s, '')) || /\s/.test(text) ? null : ADDRESS.exec(text);
+  if (match === null) return undefined;
+  const [, named = '', path = '/', query = ''] = match;
+  const authority = parseAuthority(named);
+  if (authority === undefined || authority.host !== parse(text)?.hostname) return undefined;
+  const port = authority.port === undefined ? '' : `:${authority.port}`;
+  return { host: authority.host, url: `https://${authority.host}${port}${escapedPath(utf8Bytes(path))}${query}` };
 }
 
 /** The `Location` of a challenge; undefined when there is nowhere to sign in. */
@@ -92,13 +111,15 @@ function startLocation(c: Candidates): string {
   return `${c.domain?.givenAt ?? c.origin}${door}start?rd=${queryComponent(rd)}`;
 }
 
-/** `?rd=…&rm=…` as Go's url.Values writes it: what the portal URL already asks for is kept and sorted in. */
+/** `?rd=…&rm=…` as Go's url.Values writes it: what else the portal URL asks for is kept and sorted in. */
 function withQuery(url: string, rd: string, rm: string | undefined): string {
   const mark = url.indexOf('?');
   const pairs =
     mark < 0
       ? []
-      : parseQuery(url.slice(mark + 1)).map((p) => [p.key, `${queryText(p.key)}=${queryText(p.value)}`] as const);
+      : parseQuery(url.slice(mark + 1))
+          .filter((p) => p.key !== 'rd' && !(p.key === 'rm' && rm !== undefined))
+          .map((p) => [p.key, `${queryText(p.key)}=${queryText(p.value)}`] as const);
   pairs.push(['rd', `rd=${queryComponent(rd)}`]);
   if (rm !== undefined) pairs.push(['rm', `rm=${rm}`]);
   pairs.sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0));

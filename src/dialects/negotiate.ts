@@ -2,13 +2,14 @@ import { first, type HeaderList } from '../core/text/header-list.ts';
 
 /**
  * Is this a browser that can follow a sign-in? As Authelia decides (contract §2.5): some element of Accept is
- * text/html, or the first one is any type; and no XMLHttpRequest mark. Fetch metadata that says "not a navigation" counts too.
+ * text/html, in these very letters, or the first one is any type; and no XMLHttpRequest mark. Fetch metadata that says
+ * "not a navigation" counts too.
  */
 export function isBrowser(headers: HeaderList): boolean {
   if ((first(headers, 'x-requested-with') ?? '').toLowerCase() === 'xmlhttprequest') return false;
   const mode = first(headers, 'sec-fetch-mode');
   if (mode !== undefined && mode !== '' && mode !== 'navigate') return false;
-  const types = accepted(headers);
+  const types = mediaTypes(headers);
   return types[0] === '*/*' || types.includes('text/html');
 }
 
@@ -59,7 +60,11 @@ export function prefersJson(headers: HeaderList): boolean {
 }
 
 function accepted(headers: HeaderList): string[] {
+  return mediaTypes(headers).map((type) => type.toLowerCase());
+}
+
+function mediaTypes(headers: HeaderList): string[] {
   const accept = first(headers, 'accept');
   if (accept === undefined) return [];
-  return accept.split(',').map((type) => (type.split(';')[0] ?? '').trim().toLowerCase());
+  return accept.split(',').map((type) => (type.split(';')[0] ?? '').trim());
 }

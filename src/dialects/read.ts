@@ -3,7 +3,8 @@ import type { TrustedPeer } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { first, type HeaderList, type Single, single } from '../core/text/header-list.ts';
 import type { WebScheme } from '../core/text/origin.ts';
-import { decodeComponent, parseQuery } from '../core/text/url-encode.ts';
+import { decodeComponent } from '../core/text/url-encode.ts';
+import { decodeUtf8 } from '../core/text/utf8.ts';
 import type { Wire } from '../core/wire.ts';
 
 /**
@@ -37,17 +38,26 @@ export function present(headers: HeaderList, name: string): boolean {
   return first(headers, name) !== undefined;
 }
 
-/** One parameter of the endpoint's own query, where an operator's snippet puts options. */
+/**
+ * One parameter of the endpoint's own query, where an operator's snippet puts options: the first of its name. One that
+ * cannot be decoded is given as it came, so that it is refused and not taken for absent.
+ */
 export function endpointParameter(wire: Wire, key: string): string | undefined {
   const mark = wire.target.indexOf('?');
   if (mark < 0) return undefined;
-  return parseQuery(wire.target.slice(mark + 1)).find((p) => p.key === key)?.value;
+  for (const part of wire.target.slice(mark + 1).split('&')) {
+    const [name = '', ...rest] = part.split('=');
+    if (decodeComponent(name) !== key) continue;
+    const value = rest.join('=');
+    return decodeComponent(value) ?? value;
+  }
+  return undefined;
 }
 
-/** The header as text, for portal overrides. */
+/** The header as text, for portal overrides; empty is a value too. A header is not escaped: "+" and "%20" stay. */
 export function headerText(headers: HeaderList, name: string): string | undefined {
   const value = first(headers, name);
-  return value === undefined || value === '' ? undefined : (decodeComponent(value) ?? value);
+  return value === undefined ? undefined : (decodeUtf8(Array.from(value, (c) => c.charCodeAt(0))) ?? value);
 }
 
 /** The scheme of the connection itself, used where a proxy may leave the header out (contract §2.2). */

@@ -1,26 +1,32 @@
 import type { Challenge, Decision } from '../core/decision.ts';
 import type { Strategy } from '../core/endpoint.ts';
 import type { Family } from '../core/policy/compile.ts';
-import type { HeaderStrategy, Identity } from './identity.ts';
+import { type HeaderStrategy, type Identity, NOBODY } from './identity.ts';
+
+export interface AnswerManner {
+  readonly family: Family;
+  /** Refused credentials are answered in their scheme also where the session beside them is not enough, as Authelia does. */
+  readonly refusalStands: boolean;
+}
 
 /**
  * Clients that chose a header scheme are answered in it (contract §2.4, §2.7): refused credentials get their challenge
  * unless the request is allowed anyway, also in place of a 403; and an endpoint of Authelia's whose last strategy is a
- * header never redirects.
+ * header redirects nobody but those who are signed in and have to prove more.
  */
 export function answerCredentials(
   decision: Decision,
   who: Identity,
   strategies: readonly Strategy[],
-  family: Family,
+  { family, refusalStands }: AnswerManner,
 ): Decision {
   if (decision.kind === 'allow' || decision.kind === 'fault') return decision;
-  if (who.fault !== undefined) return { kind: 'fault', fault: who.fault };
-  if (who.refused !== undefined) return credentials(decision, who.refused.strategy, true, who.refused.scheme);
+  const { fault, refused } = who.subject.kind !== 'user' || refusalStands ? who : NOBODY;
+  if (fault !== undefined) return { kind: 'fault', fault };
+  if (refused !== undefined) return credentials(decision, refused.strategy, true, refused.scheme);
   if (decision.kind === 'deny') return decision;
-  const last = family === 'remote' ? strategies.at(-1) : undefined;
-  const byHeader = who.subject.kind === 'user' && who.subject.via !== 'session';
-  const header = byHeader ? strategies.find((s) => s.kind !== 'CookieSession') : last;
+  const last = family === 'remote' && who.subject.kind !== 'user' ? strategies.at(-1) : undefined;
+  const header = who.by ?? last;
   return header === undefined || header.kind === 'CookieSession' ? decision : credentials(decision, header, false);
 }
 

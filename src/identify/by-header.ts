@@ -43,7 +43,10 @@ function refusedBy(strategy: HeaderStrategy, scheme: Refusal['scheme']): Identit
 
 type Presentation<K> = Extract<HeaderCredential, { kind: K }>;
 
-/** A Bearer that is not in the form of an app password is another party's: the app's own, an OAuth client's. */
+/**
+ * A Bearer that is not in the form of an app password is another party's: the app's own, an OAuth client's. The legacy
+ * strategy of Authelia knows no other scheme than Basic and refuses it.
+ */
 function byBearer(
   ports: IdentifyPorts,
   strategy: HeaderStrategy,
@@ -51,8 +54,10 @@ function byBearer(
   p: Presented,
   consumed: boolean,
 ): MaybePromise<Identity> {
-  if (!strategy.schemes.includes('bearer')) return NOBODY;
-  if (hasTokenForm(token)) return byAppPassword(ports, strategy, 'bearer', undefined, token, p, consumed);
+  const enabled = strategy.schemes.includes('bearer');
+  if (enabled && hasTokenForm(token)) return byAppPassword(ports, strategy, 'bearer', undefined, token, p, consumed);
+  if (strategy.kind === 'HeaderLegacy') return refusedBy(strategy, 'basic');
+  if (!enabled) return NOBODY;
   return p.interceptsBearer ? notAToken(ports, strategy, 'bearer', '', p) : NOBODY;
 }
 
@@ -84,7 +89,7 @@ function byAppPassword(
   return whenReady(byToken(ports, { secret, typed, app, client: clientOf(p) }), (outcome) => {
     switch (outcome.kind) {
       case 'user':
-        return signedIn({ kind: 'user', user: outcome.user, level: 'one_factor', via: 'token' }, consumed);
+        return signedIn({ kind: 'user', user: outcome.user, level: 'one_factor', via: 'token' }, consumed, strategy);
       case 'refused':
         return refusedBy(strategy, scheme);
       case 'unavailable':
@@ -127,7 +132,7 @@ async function byPassword(
   const verifier = strategy.basicCacheMs > 0 ? ports.basic : ports.verifier;
   const checked = await verifier.verify(username, password, known(client) ? client : undefined);
   if (checked.ok) {
-    return signedIn({ kind: 'user', user: checked.value, level: 'one_factor', via: 'basic' }, consumed);
+    return signedIn({ kind: 'user', user: checked.value, level: 'one_factor', via: 'basic' }, consumed, strategy);
   }
   const why = checked.error;
   ports.audit.record({ kind: 'sign-in-failed', typed: username, client: clientOf(p), why: why.kind });

@@ -7,9 +7,9 @@ import { bySession } from './by-session.ts';
 import { type IdentifyPorts, type Identity, NOBODY, type Presented } from './identity.ts';
 
 /**
- * Credential → subject, by the endpoint's strategies in order; the first that yields somebody ends the search. Unlike
- * Authelia, refused header credentials do not end it: a valid session beside them still counts (contract, first
- * table). The only IO of the hot path: one store read by key, one user look-up.
+ * Credential → subject, by the endpoint's strategies in order; the first that yields somebody ends the search. Refused
+ * header credentials end it too, but for sessions: unlike in Authelia, a valid one beside them still counts (contract,
+ * first table). The only IO of the hot path: one store read by key, one user look-up.
  */
 export function identify(ports: IdentifyPorts, strategies: readonly Strategy[], p: Presented): MaybePromise<Identity> {
   return whenReady(tryFrom(ports, strategies, p, 0, NOBODY), (who) => withheld(who, p));
@@ -30,10 +30,21 @@ function tryFrom(
 ): MaybePromise<Identity> {
   const strategy = strategies[index];
   if (strategy === undefined) return sofar;
-  const tried = strategy.kind === 'CookieSession' ? bySession(ports, p) : byHeader(ports, strategy, p);
-  return whenReady(tried, (next) =>
-    next.subject.kind === 'user' ? next : tryFrom(ports, strategies, p, index + 1, both(sofar, next)),
+  return whenReady(look(ports, strategy, p, sofar), (next) =>
+    next.subject.kind === 'user'
+      ? besideRefused(sofar, next)
+      : tryFrom(ports, strategies, p, index + 1, both(sofar, next)),
   );
+}
+
+function look(ports: IdentifyPorts, strategy: Strategy, p: Presented, sofar: Identity): MaybePromise<Identity> {
+  if (strategy.kind === 'CookieSession') return bySession(ports, p);
+  return sofar.refused === undefined ? byHeader(ports, strategy, p) : NOBODY;
+}
+
+/** Somebody, and what became of the credentials that were looked at before theirs. */
+function besideRefused({ refused, fault }: Identity, who: Identity): Identity {
+  return refused === undefined && fault === undefined ? who : { ...who, refused, fault };
 }
 
 /** Nobody yet: what the strategies so far have to say taken together; the earlier one speaks first. */
@@ -42,6 +53,7 @@ function both(a: Identity, b: Identity): Identity {
   return {
     subject: b.subject.kind === 'unavailable' ? b.subject : a.subject,
     refused: a.refused ?? b.refused,
+    by: undefined,
     fault: a.fault ?? b.fault,
     consumed: false,
   };

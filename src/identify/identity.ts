@@ -27,8 +27,10 @@ export interface IdentifyPorts {
 /** Who it turned out to be, and what became of the credentials that were presented. */
 export interface Identity {
   readonly subject: Subject;
-  /** The header strategy whose credentials were not accepted; it answers with its own challenge unless somebody else gets in. */
+  /** The header strategy whose credentials were not accepted, also where a session beside them says who it is. */
   readonly refused: Refusal | undefined;
+  /** The header strategy that somebody came by; undefined: nobody, or somebody with a session. */
+  readonly by: HeaderStrategy | undefined;
   /** Throttled or too busy to look: neither yes nor no. */
   readonly fault: Fault | undefined;
   /** The `Authorization` value was Lintel's own and must not reach the app. */
@@ -53,11 +55,17 @@ export interface Presented {
   readonly interceptsBearer: boolean;
 }
 
-export function signedIn(subject: Subject, consumed: boolean): Identity {
-  return { subject, refused: undefined, fault: undefined, consumed };
+export function signedIn(subject: Subject, consumed: boolean, by?: HeaderStrategy): Identity {
+  return { subject, refused: undefined, by, fault: undefined, consumed };
 }
 
-export const NOBODY: Identity = { subject: ANONYMOUS, refused: undefined, fault: undefined, consumed: false };
+export const NOBODY: Identity = {
+  subject: ANONYMOUS,
+  refused: undefined,
+  by: undefined,
+  fault: undefined,
+  consumed: false,
+};
 
 export const STORE_DOWN: Identity = { ...NOBODY, subject: { kind: 'unavailable', what: 'store' } };
 export const SOURCE_DOWN: Identity = { ...NOBODY, subject: { kind: 'unavailable', what: 'source' } };

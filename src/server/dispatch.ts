@@ -141,10 +141,9 @@ function route(
       ? house.proxy({ req, res, wire, peer: trusted, upgrade }).then(nothing)
       : door(house, a, place, own, query);
   }
+  if (path.endsWith('/') && house.endpoints.some((e) => e.tidies && `${e.path}/` === path)) return tidied(path, query);
   const endpoint = house.endpoints.find((e) => isAt(e, path));
   if (endpoint !== undefined) return checked(house, endpoint, wire, trusted);
-  const slashed = path.endsWith('/') && house.endpoints.some((e) => e.tidies && `${e.path}/` === path);
-  if (slashed) return { status: 301, headers: ['Location', path.slice(0, -1), 'Cache-Control', 'no-store'], body: '' };
   if (path === '/api/health') return health(house, wire);
   if (place !== undefined && own !== undefined) return door(house, a, place, own, query);
   if (portal !== undefined) return toPortal(house, portal, a, req, path, query);
@@ -193,6 +192,11 @@ function nothing(): undefined {
 function split(target: string): { path: string; query: string | undefined } {
   const mark = target.indexOf('?');
   return mark < 0 ? { path: target, query: undefined } : { path: target.slice(0, mark), query: target.slice(mark + 1) };
+}
+
+function tidied(path: string, query: string | undefined): Reply {
+  const to = `${path.slice(0, -1)}${query === undefined ? '' : `?${query}`}`;
+  return { status: 301, headers: ['Location', to, 'Cache-Control', 'no-store'], body: '' };
 }
 
 function isAt(e: MountedEndpoint, path: string): boolean {

@@ -70,7 +70,7 @@ interface Data {
 const load = (file: string) => JSON.parse(readFileSync(join(import.meta.dirname, file), 'utf8'));
 export const DATA: Data = load('authelia.json');
 /** Cases of our own, with the users, domains and endpoints of the others. */
-export const OWN: Pick<Data, 'policies' | 'cases'> = load('own.json');
+export const OWN: Pick<Data, 'policies' | 'endpoints' | 'cases'> = load('own.json');
 
 /** Cases that one server process can answer, in order. A case that changes something outside has a process of its own. */
 export function groups(cases: readonly Case[]): Map<string, Case[]> {
@@ -88,7 +88,7 @@ export function groups(cases: readonly Case[]): Map<string, Case[]> {
 export function configFor(c: Case): object {
   const policy = DATA.policies[c.policy] ?? OWN.policies[c.policy];
   if (policy === undefined) throw new Error(`no policy ${c.policy}`);
-  const endpoints = c.endpoints === undefined ? undefined : DATA.endpoints[c.endpoints];
+  const endpoints = c.endpoints === undefined ? undefined : (DATA.endpoints[c.endpoints] ?? OWN.endpoints[c.endpoints]);
   return {
     trusted_proxies: ['127.0.0.1'],
     portal: DATA.domains[0]?.portal,
