@@ -39,3 +39,17 @@ test('nothing, half an escape and other keys are no address', () => {
   assert.equal(rdOf('ard=/x'), undefined);
   assert.equal(rdOf('rd=%2Fa%2'), undefined);
 });
+
+test('a stranger cannot make it take longer than the text is long', () => {
+  for (const [piece, end] of [
+    ['%3F', '?'],
+    ['%3F', ''],
+    ['%2F', '?'],
+    ['a', '?'],
+  ] as const) {
+    const started = performance.now();
+    rdOf(`rd=/${piece.repeat(50_000)}${end}`);
+    rdOf(`rd=https://${piece.repeat(50_000)}${end}`);
+    assert.ok(performance.now() - started < 2_000, `${piece} … ${end}`);
+  }
+});

@@ -53,13 +53,17 @@ export function rdOf(query: string | undefined): string | undefined {
   const at = query === undefined ? -1 : query.search(/(?:^|&)rd=/);
   if (query === undefined || at < 0) return undefined;
   const rest = query.slice(query.indexOf('=', at) + 1);
-  if (UNESCAPED.test(rest) && !ESCAPED_QUERY.test(rest) && !ESCAPED_PATH.test(rest)) return rest;
+  if (UNESCAPED.test(rest) && !hasEscapedQuery(rest) && !ESCAPED_PATH.test(rest)) return rest;
   const text = (rest.split('&', 1)[0] ?? '').replaceAll('+', ' ');
   if (/%(?![0-9A-Fa-f]{2})/.test(text)) return undefined;
   return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
 const UNESCAPED = /^(?:https?:\/)?\//i;
-/** Up to the end, or to where another pair would begin. */
-const ESCAPED_QUERY = /^[^?&]*%3F[^?&]*(?:&|$)/i;
 const ESCAPED_PATH = /^https?:\/\/[^/?#&%]+%2F/i;
+
+/** A "?" stands escaped before the end, or before where another pair would begin. (One expression for it took quadratic time.) */
+function hasEscapedQuery(rest: string): boolean {
+  const end = rest.search(/[?&]/);
+  return rest[end] !== '?' && /%3F/i.test(end < 0 ? rest : rest.slice(0, end));
+}
