@@ -63,9 +63,10 @@ export async function openRooms(first: Settings, users: Accounts, audit: AuditSi
     }),
   };
   house = buildHouse(first, rooms);
-  users.onChange(() => {
+  users.onChange((ended) => {
     grounds.changed();
     forwarder?.guard(guards());
+    for (const user of ended) forget(user, store, log);
   });
   const sweeper = startSweeper(store, clock, SWEEP_EVERY_MS, (error) => {
     log.write('warn', 'expired sessions could not be swept', { detail: String(error) });
@@ -90,6 +91,14 @@ export async function openRooms(first: Settings, users: Accounts, audit: AuditSi
       await store.close();
     },
   };
+}
+
+/** Kept, the sessions of an account would be good again with it: for whoever they were stolen by, too. */
+function forget(user: string, store: SessionStore, log: Log): void {
+  void orElse<unknown>(
+    () => store.revoke({ kind: 'user', user }),
+    (error) => log.write('warn', 'sessions could not be ended', { user, detail: String(error) }),
+  );
 }
 
 /** How long an app may take, and what is said of one that oversteps. */

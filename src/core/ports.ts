@@ -112,8 +112,11 @@ export interface UserSource {
   lookup(name: string): MaybePromise<User | undefined>;
   /** The account that a person means by what they typed (name, e-mail, letter case as configured), with its hash. */
   resolve(typed: string): MaybePromise<{ readonly user: User; readonly passwordHash: string } | undefined>;
-  /** Called after the data changed. */
-  onChange(listener: () => void): void;
+  /**
+   * Called after the data changed. `ended`: names of the accounts that are gone, disabled or of other credentials since, whose
+   * sessions are to end for good.
+   */
+  onChange(listener: (ended: readonly string[]) => void): void;
   /**
    * Every header name that `additionalHeaders` of any account or group may set, each fold once in its first spelling,
    * sorted. Disabled accounts and groups without members count too. The same array until the data change.

@@ -126,11 +126,26 @@ export function sourceContract(kind: string, open: (users: readonly ContractUser
 
   check('a removed account is gone and a new one is there, and listeners hear of it', async ({ source, become }) => {
     let heard = 0;
-    source.onChange(() => heard++);
+    const ended: string[] = [];
+    source.onChange((names) => {
+      heard++;
+      ended.push(...names);
+    });
     await become([ALICE, { ...BOB, name: 'carol' }]);
     assert.equal(await source.lookup('bob'), undefined);
     assert.equal((await source.lookup('carol'))?.name, 'carol');
     assert.ok(heard >= 1);
+    assert.deepEqual(ended, ['bob']);
+    await become([
+      { ...ALICE, disabled: true },
+      { ...BOB, name: 'carol', passwordHash: ALICE.passwordHash },
+    ]);
+    assert.deepEqual(ended, ['bob', 'alice', 'carol'], 'disabled, or with another password');
+    await become([
+      { ...ALICE, displayName: 'A' },
+      { ...BOB, name: 'carol', passwordHash: ALICE.passwordHash },
+    ]);
+    assert.equal(ended.length, 3, 'nobody lost anything');
   });
 
   check('groups bring ancestors and attributes, and a change of one reaches its members only', async (t) => {

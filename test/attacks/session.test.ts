@@ -8,6 +8,7 @@
  * the browser only). Hence: opaque tokens stored as hashes, read for each request; a cookie for one origin; no growth.
  */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { browser } from '../black-box/hand-over.ts';
 import { eventually, usersFile } from '../black-box/lintel.ts';
@@ -133,6 +134,29 @@ runClass('session', (s) => {
       const alice = await freshCookie(i);
       writeFileSync(i.at.users, usersFile({ ...USERS, alice: { ...USERS.alice!, disabled: true } }));
       await eventually('the session is over', async () => isChallenge(await check(i, alice.header)));
+    }),
+  );
+
+  // An account is disabled because its session was stolen, and enabled again when its owner is back.
+  s.extra('a session that a disabled or removed account has lost does not come back with it', () =>
+    alone(async (i) => {
+      const sessions = async () => (await i.store.list({ kind: 'user', user: 'alice' })).length;
+      const { alice, ...others } = USERS;
+      for (const meanwhile of [{ ...others, alice: { ...alice!, disabled: true } }, others]) {
+        const stolen = await freshCookie(i);
+        const bobs = await freshCookie(i, 'bob');
+        assert.equal((await check(i, stolen.header)).status, 200);
+        writeFileSync(i.at.users, usersFile(meanwhile));
+        await eventually('the session is over', async () => isChallenge(await check(i, stolen.header)), 10_000);
+        await eventually('nothing of it is left', async () => (await sessions()) === 0, 10_000);
+        const displayname = `Bob ${randomUUID()}`;
+        writeFileSync(i.at.users, usersFile({ ...USERS, bob: { ...USERS.bob!, displayname } }));
+        const isRead = async () => valuesOf(await check(i, bobs.header), 'remote-name').join() === displayname;
+        await eventually('the account is back', isRead, 10_000);
+        assert.ok(isChallenge(await check(i, stolen.header)), 'the thief is back');
+        assert.equal((await check(i, bobs.header)).status, 200, 'others stay signed in');
+        await i.store.revoke({ kind: 'all' });
+      }
     }),
   );
 

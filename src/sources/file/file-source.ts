@@ -48,17 +48,19 @@ function startSource(options: FileSourceOptions, first: Directory, firstStamp: s
   let stamp = firstStamp;
   let reading: Promise<boolean> = Promise.resolve(true);
   let isBroken = false;
-  const listeners: (() => void)[] = [];
+  const listeners: ((ended: readonly string[]) => void)[] = [];
   const readAgain = async (): Promise<boolean> => {
     const read = await readDirectory(options, directory);
     stamp = read.stamp;
     if (read.problems.length > 0) options.onProblem?.(read.problems);
     const wasBroken = isBroken;
     isBroken = read.directory === undefined;
+    const before = directory;
     directory = read.directory ?? directory;
     options.onRead?.({ taken: !isBroken, accounts: directory.accounts.size, wasBroken });
     if (isBroken) return false;
-    for (const listener of listeners) listener();
+    const ended = endedAccounts(before, directory);
+    for (const listener of listeners) listener(ended);
     return true;
   };
   const reload = (): Promise<boolean> => {
@@ -81,6 +83,16 @@ function startSource(options: FileSourceOptions, first: Directory, firstStamp: s
     accounts: () => directory.accounts.values(),
     costliestHash: () => directory.costliestHash,
   };
+}
+
+/** Who could sign in, and now cannot, or only with another password. */
+function endedAccounts(before: Directory, now: Directory): readonly string[] {
+  const ended: string[] = [];
+  for (const { user, isDisabled } of before.accounts.values()) {
+    const account = now.accounts.get(user.name);
+    if (!isDisabled && (account?.isDisabled !== false || account.user.epoch !== user.epoch)) ended.push(user.name);
+  }
+  return ended;
 }
 
 /** What a user file says, as far as it can be read. */
