@@ -5,7 +5,7 @@ import { formatIp, type Ip } from './text/ip.ts';
 import { defaultPort, type WebScheme } from './text/origin.ts';
 import { type Path, parsePath } from './text/path.ts';
 import { quote, quoteAddress } from './text/quote.ts';
-import { escapedPath, keptPath } from './text/url-encode.ts';
+import { escapedPath, keptPath, keptQuery } from './text/url-encode.ts';
 
 /** Of a request; a WebSocket may have its own. */
 export type Scheme = WebScheme | 'wss' | 'ws';
@@ -101,7 +101,7 @@ export function pageUrl(t: Target): string {
 
 /** Path and query of `pageUrl`. */
 export function pagePath({ path, query }: Pick<Target, 'path' | 'query'>): string {
-  return `${keptPath(path.received)}${query === undefined ? '' : `?${query}`}`;
+  return `${keptPath(path.received)}${query === undefined ? '' : `?${keptQuery(query)}`}`;
 }
 
 export function targetOrigin(t: Target): string {

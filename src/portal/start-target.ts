@@ -29,10 +29,14 @@ export function startTarget(deps: PortalDeps, r: DoorRequest, rd: string | undef
   return mine && to.target.scheme !== 'wss' && to.target.scheme !== 'ws' ? pageUrl(to.target) + fragment : front;
 }
 
+/** The query may hold what nobody reads as anything else there; before it, a backslash could end the host. */
 function split(rd: string) {
   const given = rd.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
   const hash = given.indexOf('#');
-  return hash < 0 ? { address: given, fragment: '' } : { address: given.slice(0, hash), fragment: given.slice(hash) };
+  const whole = hash < 0 ? given : given.slice(0, hash);
+  const mark = whole.indexOf('?');
+  const address = mark < 0 ? whole : whole.slice(0, mark) + whole.slice(mark).replaceAll('\\', '%5C');
+  return { address, fragment: given.slice(whole.length) };
 }
 
 /** A page of Lintel's own, by its path in any reading or by a mark in the query: nobody signs in to sign out. */

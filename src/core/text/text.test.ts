@@ -6,7 +6,7 @@ import { all, first, foldName, single } from './header-list.ts';
 import { headerValue } from './header-value.ts';
 import { isWithin, parseAuthority, parseHost } from './host.ts';
 import { contains, formatIp, overlaps, parseIp, parseNetwork, throttleKey } from './ip.ts';
-import { decodeComponent, escapedPath, keptPath, parseQuery, queryComponent } from './url-encode.ts';
+import { decodeComponent, escapedPath, keptPath, keptQuery, parseQuery, queryComponent } from './url-encode.ts';
 
 test('hosts are canonical or refused', () => {
   assert.deepEqual(parseAuthority('ADMIN.Example.Test.:8443'), { host: 'admin.example.test', port: 8443 });
@@ -150,6 +150,8 @@ test('rd is escaped as Go does it', () => {
   assert.equal(escapedPath('/a b%0d|"'), '/a%20b%0D%7C%22');
   assert.equal(keptPath("/a%2fb%0d|'{c}//../[d]"), "/a%2fb%0d|'{c}//../[d]");
   assert.equal(keptPath('/a "<b>\\^`#\xc3\xbc\r\n'), '/a%20%22%3Cb%3E%5C%5E%60%23%C3%BC%0D%0A');
+  assert.equal(keptQuery("a=%2f%zz^`|{}'[]?/@:&b=+"), "a=%2f%zz^`|{}'[]?/@:&b=+");
+  assert.equal(keptQuery('a= "<>\\#\xc3\xbc\n'), 'a=%20%22%3C%3E%5C%23%C3%BC%0A');
   assert.equal(decodeComponent('%C3%BC+x'), 'ü x');
   assert.equal(decodeComponent('%zz'), undefined);
   assert.deepEqual(parseQuery('a=1&b&c=%zz&d=x;y&a=2'), [

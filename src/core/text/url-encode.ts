@@ -23,6 +23,14 @@ export function queryText(text: string): string {
 /** What no browser sends as it is in a path. Braces and "|" some do, and others than browsers. */
 const NEVER_SENT = /[\u0000-\u0020"#<>\\^`\u007f-\u00ff]/g;
 
+/** In a query "^", "`" and the rest are sent as they are; a backslash too, which no address to return to may hold. */
+const NEVER_SENT_IN_QUERY = /[\u0000-\u0020"#<>\\\u007f-\u00ff]/g;
+
+/** As `keptPath`, for what stands behind "?". */
+export function keptQuery(query: string): string {
+  return query.replace(NEVER_SENT_IN_QUERY, percent);
+}
+
 /** The path with its own escapes as they came; the few bytes that no URL may hold are escaped, each for itself. */
 export function keptPath(path: string): string {
   return path.replace(NEVER_SENT, percent);
