@@ -204,4 +204,10 @@ function packageOf(name: string): string {
 }
 
 /** Run by developers only: they make config/schema-json.ts. */
-const GENERATES = new Set(['config/schema.ts', 'config/schema-listen.ts', 'config/write-schema.ts']);
+const GENERATES = new Set([
+  'config/schema.ts',
+  'config/schema-app.ts',
+  'config/schema-listen.ts',
+  'config/schema-words.ts',
+  'config/write-schema.ts',
+]);

@@ -6,7 +6,7 @@ import { readRouting } from './expression/app.ts';
 import { checkHeaderName, readProfile } from './headers.ts';
 import { readAppDomain, readBasicAuth, readEntitlements } from './provider.ts';
 import { type Networks, readRule } from './rules.ts';
-import type { RawApp } from './schema.ts';
+import type { RawApp } from './schema-app.ts';
 import { listed, type Scope } from './scope.ts';
 import type { Path } from './tree.ts';
 import { readOrigins, readUpstream } from './upstream.ts';

@@ -1,6 +1,6 @@
 import { NO_CONDITIONS, type Place, type Regex, type Rule, type SubjectPattern } from '../core/policy/rule.ts';
 import { compileRegex, isAnchored } from './regex.ts';
-import type { RawApp } from './schema.ts';
+import type { RawApp } from './schema-app.ts';
 import { listed, type Scope } from './scope.ts';
 import { name } from './shape.ts';
 import type { Path } from './tree.ts';

@@ -1,7 +1,7 @@
 import { isForbiddenOwnedName } from '../core/profile/owned-names.ts';
 import { type Field, PROFILES, type Profile, type ProfileHeader } from '../core/profile/profile.ts';
 import { foldName } from '../core/text/header-list.ts';
-import type { RawHeaders } from './schema.ts';
+import type { RawHeaders } from './schema-app.ts';
 import type { Scope } from './scope.ts';
 import { suggest } from './suggest.ts';
 import type { Path } from './tree.ts';

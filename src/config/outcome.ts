@@ -1,6 +1,6 @@
 import type { Outcome, SubjectPattern } from '../core/policy/rule.ts';
 import type { Level } from '../core/subject.ts';
-import type { RawRule } from './schema.ts';
+import type { RawRule } from './schema-app.ts';
 import type { Scope } from './scope.ts';
 import { name } from './shape.ts';
 import { suggest } from './suggest.ts';

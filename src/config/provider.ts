@@ -3,7 +3,7 @@ import { isWithin } from '../core/text/host.ts';
 import { parseIp } from '../core/text/ip.ts';
 import { configuredHost } from './address.ts';
 import { readSubjectList } from './outcome.ts';
-import type { RawApp } from './schema.ts';
+import type { RawApp } from './schema-app.ts';
 import { listed, type Scope } from './scope.ts';
 import type { Path } from './tree.ts';
 

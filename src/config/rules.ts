@@ -5,7 +5,7 @@ import { parseHostPattern } from './address.ts';
 import { readOutcome } from './outcome.ts';
 import { parsePathPattern } from './path-pattern.ts';
 import { compileRegex, isAnchored } from './regex.ts';
-import type { RawQuery, RawRule } from './schema.ts';
+import type { RawQuery, RawRule } from './schema-app.ts';
 import { listed, type Scope } from './scope.ts';
 import { name } from './shape.ts';
 import { oneOf, suggest } from './suggest.ts';

@@ -1,7 +1,5 @@
 import { z } from 'zod';
-
-/** The part of the schema (schema.ts) about where Lintel listens and with which certificates. */
-const text = (title: string, description: string) => z.string().meta({ title, description });
+import { text } from './schema-words.ts';
 
 /** One certificate. */
 export const pair = z

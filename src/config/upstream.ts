@@ -5,7 +5,7 @@ import type { UpstreamUrl } from '../core/text/upstream-url.ts';
 import { messageOf } from '../core/thrown.ts';
 import { configuredHost, parseOrigin, parseUpstream } from './address.ts';
 import { parseDuration } from './duration.ts';
-import type { RawUpstream } from './schema.ts';
+import type { RawUpstream } from './schema-app.ts';
 import { listed, type Scope } from './scope.ts';
 import type { Path } from './tree.ts';
 

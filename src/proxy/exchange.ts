@@ -3,13 +3,14 @@ import { type Fault, type FaultId, fault } from '../core/fault.ts';
 import type { ClientRequest, ClientResponse } from '../server/client.ts';
 import { atServer } from './base-path.ts';
 import { cut, isGone } from './client.ts';
+import type { ConnectionUser, UpstreamFailure } from './connection-user.ts';
 import type { Copies } from './copies.ts';
 import { RequestBody } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
 import type { ResponseHead } from './response-head.ts';
 import { Stream } from './stream.ts';
 import type { Lasting, TunnelWatch } from './tunnel.ts';
-import type { ConnectionUser, UpstreamConnection, UpstreamFailure } from './upstream-connection.ts';
+import type { UpstreamConnection } from './upstream-connection.ts';
 import type { Wanted } from './upstream-pool.ts';
 
 /** What an exchange needs from the forwarder. */

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import type { TunnelEnd, UpstreamConnection } from './upstream-connection.ts';
+import type { TunnelEnd } from './connection-user.ts';
+import type { UpstreamConnection } from './upstream-connection.ts';
 
 /** Why a tunnel stays open; made by whoever allowed it. */
 export interface TunnelWatch {

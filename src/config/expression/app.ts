@@ -1,4 +1,4 @@
-import type { RawApp } from '../schema.ts';
+import type { RawApp } from '../schema-app.ts';
 import { listed, type Scope } from '../scope.ts';
 import type { Path } from '../tree.ts';
 import { type AppRouting, compileRouting } from './routing.ts';

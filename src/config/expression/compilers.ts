@@ -1,4 +1,4 @@
-import type { RawApp } from '../schema.ts';
+import type { RawApp } from '../schema-app.ts';
 import type { Compile } from './compiled.ts';
 
 /** What compiles expressions; each is there when some app needs it. */
