@@ -1,3 +1,4 @@
+import { DEFAULTS } from './defaults.ts';
 import { parseDuration } from './duration.ts';
 import type { Raw } from './schema.ts';
 import type { Scope } from './scope.ts';
@@ -9,14 +10,13 @@ const HOUR = 60 * MINUTE;
 /** Longer than people wait for a rotation, and short enough that dates of periods stay dates. */
 const YEAR = 366 * 24 * HOUR;
 
-/** `assertion:`; what is outside its limits is reported and replaced by the default. */
+/** `assertion:`; what is outside its limits is reported. */
 export function readAssertion(raw: NonNullable<Raw['assertion']>, scope: Scope): AssertionSettings {
-  const lifetimeMs = within(raw.lifetime ?? '60s', 10 * SECOND, 10 * MINUTE, 'lifetime', 'from 10s to 10m', scope);
-  const rotateMs = within(raw.rotate ?? '30d', HOUR, YEAR, 'rotate', 'from 1h to 366d', scope);
+  const { algorithm, lifetime, rotate } = DEFAULTS.assertion;
   return {
-    algorithm: raw.algorithm ?? 'ES256',
-    lifetimeMs: lifetimeMs ?? MINUTE,
-    rotateMs: rotateMs ?? 30 * 24 * HOUR,
+    algorithm: raw.algorithm ?? algorithm,
+    lifetimeMs: within(raw.lifetime ?? lifetime, 10 * SECOND, 10 * MINUTE, 'lifetime', 'from 10s to 10m', scope),
+    rotateMs: within(raw.rotate ?? rotate, HOUR, YEAR, 'rotate', 'from 1h to 366d', scope),
   };
 }
 
@@ -27,9 +27,10 @@ function within(
   key: 'lifetime' | 'rotate',
   range: string,
   scope: Scope,
-): number | undefined {
+): number {
   const ms = parseDuration(value);
   if (ms !== undefined && ms >= least && ms <= most) return ms;
   const said = ms === undefined ? `${value} is not a duration.` : `${value} is too ${ms < least ? 'short' : 'long'}.`;
-  return scope.error(['assertion', key], said, `Write a duration ${range}.`);
+  scope.error(['assertion', key], said, `Write a duration ${range}.`);
+  return least;
 }

@@ -1,8 +1,10 @@
 import type { TrustedProxies } from '../core/peer.ts';
 import type { Outcome, Rule } from '../core/policy/rule.ts';
 import { type Network, parseNetwork } from '../core/text/ip.ts';
+import type { StorageSettings } from '../stores/table.ts';
 import { readApps } from './apps.ts';
 import { readAssertion } from './assertion.ts';
+import { DEFAULTS } from './defaults.ts';
 import { readDomains, readPortal } from './domains.ts';
 import { parseDuration } from './duration.ts';
 import { readCache, readEndpoints } from './endpoints.ts';
@@ -11,40 +13,36 @@ import { readListening } from './listen.ts';
 import { readRule } from './rules.ts';
 import type { Raw } from './schema.ts';
 import { listed, type Scope } from './scope.ts';
-import type { PortalAddress, SessionSettings, Settings, StorageSettings, UserSettings } from './settings.ts';
+import type { PortalAddress, SessionSettings, Settings, ThrottleSettings, UserSettings } from './settings.ts';
 import type { Path } from './tree.ts';
 
 /** From a configuration of the right shape to settings. What cannot be understood is reported and left out. */
 export function build(raw: Raw, scope: Scope): Settings {
   const portal = raw.portal === undefined ? undefined : readPortal(raw.portal, ['portal'], scope);
-  const networks = readNetworks(raw.networks ?? {}, scope);
-  const basicCacheMs = readCache(raw.basic_cache ?? 0, ['basic_cache'], scope);
-  const storage = readStorage(raw.storage ?? 'memory:', scope);
+  const networks = readNetworks(raw.networks ?? DEFAULTS.networks, scope);
+  const basicCacheMs = readCache(raw.basic_cache ?? DEFAULTS.basic_cache, ['basic_cache'], scope);
+  const storage = readStorage(raw.storage ?? DEFAULTS.storage, scope);
   const apps = readApps(raw.apps, networks, scope);
   const declared = readDeclared(raw.additional_headers, scope);
   return {
     ...readListening(raw, storage, scope),
     trustedProxies: readTrusted(raw.trusted_proxies, scope),
     portal,
-    domains: readDomains(raw.domains ?? [], portal, scope),
+    domains: readDomains(raw.domains ?? DEFAULTS.domains, portal, scope),
     storage,
     users: raw.users === undefined ? undefined : readUsers(raw.users, scope),
     session: readSession(raw.session ?? {}, scope),
     apps,
     rules: readRules(raw, networks, scope),
-    defaultOutcome: defaultOutcome(raw.policy?.default ?? 'deny'),
+    defaultOutcome: defaultOutcome(raw.policy?.default ?? DEFAULTS.policy.default),
     networks,
     endpoints: readEndpoints(raw.endpoints, basicCacheMs, scope),
-    log: { level: raw.log?.level ?? 'info', format: raw.log?.format ?? 'auto' },
+    log: { level: raw.log?.level ?? DEFAULTS.log.level, format: raw.log?.format ?? DEFAULTS.log.format },
     basicCacheMs,
-    throttle: {
-      maxRetries: raw.throttle?.max_retries ?? 3,
-      findTimeMs: duration(raw.throttle?.find_time ?? '2m', ['throttle', 'find_time'], scope),
-      banTimeMs: duration(raw.throttle?.ban_time ?? '5m', ['throttle', 'ban_time'], scope),
-    },
+    throttle: readThrottle(raw.throttle ?? {}, scope),
     assertion: readAssertion(raw.assertion ?? {}, scope),
-    upstreamTimeoutMs: duration(raw.upstream_timeout ?? '60s', ['upstream_timeout'], scope),
-    outpost: raw.outpost ?? 'lintel',
+    upstreamTimeoutMs: duration(raw.upstream_timeout ?? DEFAULTS.upstream_timeout, ['upstream_timeout'], scope),
+    outpost: raw.outpost ?? DEFAULTS.outpost,
     additionalHeaders: [...declared, ...apps.flatMap((a) => a.mappedHeaders ?? [])],
     watch: [],
   };
@@ -109,9 +107,9 @@ function readUsers(raw: NonNullable<Raw['users']>, scope: Scope): UserSettings |
 }
 
 function readSession(raw: NonNullable<Raw['session']>, scope: Scope): SessionSettings {
-  const idleMs = duration(raw.idle ?? '1h', ['session', 'idle'], scope);
-  const lifetimeMs = duration(raw.lifetime ?? '12h', ['session', 'lifetime'], scope);
-  const remember = raw.remember_me ?? '30d';
+  const idleMs = duration(raw.idle ?? DEFAULTS.session.idle, ['session', 'idle'], scope);
+  const lifetimeMs = duration(raw.lifetime ?? DEFAULTS.session.lifetime, ['session', 'lifetime'], scope);
+  const remember = raw.remember_me ?? DEFAULTS.session.remember_me;
   const off = remember === false || remember === 'off' || remember === 0;
   const rememberMs = off ? 0 : duration(remember, ['session', 'remember_me'], scope);
   if (idleMs > lifetimeMs) {
@@ -129,6 +127,15 @@ function readSession(raw: NonNullable<Raw['session']>, scope: Scope): SessionSet
     );
   }
   return { idleMs, lifetimeMs, rememberMs };
+}
+
+function readThrottle(raw: NonNullable<Raw['throttle']>, scope: Scope): ThrottleSettings {
+  const { max_retries, find_time, ban_time } = DEFAULTS.throttle;
+  return {
+    maxRetries: raw.max_retries ?? max_retries,
+    findTimeMs: duration(raw.find_time ?? find_time, ['throttle', 'find_time'], scope),
+    banTimeMs: duration(raw.ban_time ?? ban_time, ['throttle', 'ban_time'], scope),
+  };
 }
 
 function readNetworks(raw: NonNullable<Raw['networks']>, scope: Scope): ReadonlyMap<string, readonly Network[]> {

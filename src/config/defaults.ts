@@ -1,7 +1,7 @@
 import type { Raw } from './schema.ts';
 
 /** What holds where nothing is written: the lowest layer, so that `config print` shows it like everything else. */
-export const DEFAULTS: Raw = {
+export const DEFAULTS = {
   listen: ['127.0.0.1:9091'],
   trusted_proxies: [],
   storage: 'memory:',
@@ -20,4 +20,4 @@ export const DEFAULTS: Raw = {
   additional_headers: [],
   grpc: 'off',
   upstream_timeout: '60s',
-};
+} satisfies Raw;

@@ -30,15 +30,3 @@ export function parseDuration(value: string | number): number | undefined {
 function bounded(ms: number): number | undefined {
   return ms <= LONGEST ? Math.round(ms) : undefined;
 }
-
-/** The shortest way to write it: 90000 → "1m30s". */
-export function formatDuration(ms: number): string {
-  let left = ms;
-  let out = '';
-  for (const [unit, size] of Object.entries(UNITS).reverse()) {
-    if (unit === 'w' || left < size) continue;
-    out += `${Math.floor(left / size)}${unit}`;
-    left %= size;
-  }
-  return out === '' ? '0s' : out;
-}

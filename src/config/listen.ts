@@ -2,11 +2,12 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../core/thrown.ts';
+import type { StorageSettings } from '../stores/table.ts';
 import { parseListen } from './address.ts';
 import type { Raw } from './schema.ts';
 import type { RawPair, RawTls } from './schema-listen.ts';
 import type { Scope } from './scope.ts';
-import type { ListenAddress, Settings, StorageSettings, TlsPair } from './settings.ts';
+import type { ListenAddress, Settings, TlsPair } from './settings.ts';
 import type { Path } from './tree.ts';
 
 type ListenSettings = Pick<Settings, 'listen' | 'grpc' | 'metrics' | 'appCertificates' | 'selfSigned'>;

@@ -63,35 +63,35 @@ export function isNativeText(text: string): boolean {
 
 class Parser {
   readonly groups: string[] = [];
-  private rest: string;
+  #rest: string;
 
   constructor(source: string) {
-    this.rest = source;
+    this.#rest = source;
   }
 
   get done(): boolean {
-    return this.rest === '';
+    return this.#rest === '';
   }
 
   take(text: string): boolean {
-    if (!this.rest.startsWith(text)) return false;
-    this.rest = this.rest.slice(text.length);
+    if (!this.#rest.startsWith(text)) return false;
+    this.#rest = this.#rest.slice(text.length);
     return true;
   }
 
   sequence(depth: number): Item[] | undefined {
     const items: Item[] = [];
-    while (this.rest !== '' && !/^(?:[|)]|\$$)/.test(this.rest)) {
-      const item = this.take('(') ? this.group(depth + 1) : this.one();
+    while (this.#rest !== '' && !/^(?:[|)]|\$$)/.test(this.#rest)) {
+      const item = this.take('(') ? this.#group(depth + 1) : this.#one();
       if (item === undefined) return undefined;
       items.push(item);
     }
     return items;
   }
 
-  private group(depth: number): Group | undefined {
-    const head = /^\?(?::|P?<([A-Za-z_][A-Za-z0-9_]*)>)/.exec(this.rest);
-    if (depth > 4 || (head === null && this.rest.startsWith('?'))) return undefined;
+  #group(depth: number): Group | undefined {
+    const head = /^\?(?::|P?<([A-Za-z_][A-Za-z0-9_]*)>)/.exec(this.#rest);
+    if (depth > 4 || (head === null && this.#rest.startsWith('?'))) return undefined;
     if (head !== null) this.take(head[0]);
     const captures = head?.[0] !== '?:';
     const name = head?.[1] ?? '';
@@ -104,37 +104,37 @@ class Parser {
       alternatives.push(items);
     } while (this.take('|'));
     if (!this.take(')')) return undefined;
-    const quantifier = this.quantifier();
+    const quantifier = this.#quantifier();
     if (quantifier === undefined || quantifier === '*' || quantifier === '+') return undefined;
     // "(a?)?" on "": the group took part for Go, and did not for JavaScript.
     if (quantifier === '?' && alternatives.some((a) => a.every(mayBeEmpty))) return undefined;
     return { kind: 'group', open: captures ? '(' : '(?:', alternatives, quantifier };
   }
 
-  private one(): One | undefined {
-    const atom = this.atom();
-    const quantifier = atom === undefined ? undefined : this.quantifier();
+  #one(): One | undefined {
+    const atom = this.#atom();
+    const quantifier = atom === undefined ? undefined : this.#quantifier();
     return atom === undefined || quantifier === undefined ? undefined : { kind: 'one', ...atom, quantifier };
   }
 
-  private atom(): Pick<One, 'js' | 'literal'> | undefined {
-    const set = CLASS.exec(this.rest)?.[0];
+  #atom(): Pick<One, 'js' | 'literal'> | undefined {
+    const set = CLASS.exec(this.#rest)?.[0];
     if (set !== undefined) return this.take(set) && isOrdered(set) ? { js: set, literal: undefined } : undefined;
     if (this.take('.')) return { js: '[^\\n]', literal: undefined };
     if (this.take('\\d')) return { js: '[0-9]', literal: undefined };
     if (this.take('\\w')) return { js: '[A-Za-z0-9_]', literal: undefined };
-    const escaped = /^\\([\\^$.*+?()[\]{}|/-])/.exec(this.rest);
-    const char = escaped?.[1] ?? this.rest.charAt(0);
+    const escaped = /^\\([\\^$.*+?()[\]{}|/-])/.exec(this.#rest);
+    const char = escaped?.[1] ?? this.#rest.charAt(0);
     if (escaped === null && SYNTAX.test(char) && char !== '/') return undefined;
     this.take(escaped?.[0] ?? char);
     return { js: SYNTAX.test(char) ? `\\${char}` : char, literal: char };
   }
 
   /** One quantifier; undefined for what follows it in other dialects ("*?", "++", "{2}"). */
-  private quantifier(): string | undefined {
-    const q = /^[*+?]/.exec(this.rest)?.[0] ?? '';
+  #quantifier(): string | undefined {
+    const q = /^[*+?]/.exec(this.#rest)?.[0] ?? '';
     this.take(q);
-    return /^[*+?{]/.test(this.rest) ? undefined : q;
+    return /^[*+?{]/.test(this.#rest) ? undefined : q;
   }
 }
 

@@ -11,28 +11,28 @@ export class Scope {
   readonly files = new Set<string>();
   /** Loaded before anything is read, because reading does not wait. */
   readonly compilers: Compilers;
-  private readonly tree: Node;
-  private readonly cwd: string;
-  private readonly broken: ReadonlySet<string>;
+  readonly #tree: Node;
+  readonly #cwd: string;
+  readonly #broken: ReadonlySet<string>;
 
   /** `broken`: paths (see `pathKey`) that stand for something unreadable, about which everything is said already. */
   constructor(tree: Node, cwd: string, broken: ReadonlySet<string>, compilers = NO_COMPILERS) {
-    this.tree = tree;
-    this.cwd = cwd;
-    this.broken = broken;
+    this.#tree = tree;
+    this.#cwd = cwd;
+    this.#broken = broken;
     this.compilers = compilers;
   }
 
   place(path: Path): Place {
-    return placeOf(nearest(this.tree, path).origin);
+    return placeOf(nearest(this.#tree, path).origin);
   }
 
   keyPlace(path: Path): Place {
-    return placeOf(keyOrigin(this.tree, path));
+    return placeOf(keyOrigin(this.#tree, path));
   }
 
   isBroken(path: Path): boolean {
-    return this.broken.has(pathKey(path));
+    return this.#broken.has(pathKey(path));
   }
 
   error(path: Path, message: string, hint?: string): undefined {
@@ -52,8 +52,8 @@ export class Scope {
   /** A path relative to the file it is written in; from the environment or a default: to the working directory. */
   file(path: Path, written: string): string {
     if (isAbsolute(written)) return written;
-    const { origin } = nearest(this.tree, path);
-    const base = origin.kind === 'file' ? dirname(resolve(this.cwd, origin.place.file)) : this.cwd;
+    const { origin } = nearest(this.#tree, path);
+    const base = origin.kind === 'file' ? dirname(resolve(this.#cwd, origin.place.file)) : this.#cwd;
     return resolve(base, written);
   }
 }

@@ -5,6 +5,7 @@ import type { TrustedProxies } from '../core/peer.ts';
 import type { Outcome, Place, Rule } from '../core/policy/rule.ts';
 import type { Network } from '../core/text/ip.ts';
 import type { WebScheme } from '../core/text/origin.ts';
+import type { StorageSettings } from '../stores/table.ts';
 
 /** Everything that `lintel.yml` says, checked and typed. All paths are absolute, all durations milliseconds. */
 export interface Settings {
@@ -97,13 +98,6 @@ export interface DomainSettings {
   readonly defaultRedirect: string | undefined;
   readonly place: Place;
 }
-
-export type StorageSettings =
-  | { readonly kind: 'memory' }
-  | {
-      readonly kind: 'sqlite';
-      readonly path: string;
-    };
 
 export interface UserSettings {
   readonly kind: 'file';

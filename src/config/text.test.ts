@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { cpuMs } from '../../test/black-box/cpu.ts';
 import { parseAppUrl, parseHostPattern, parseListen, parseOrigin, parsePortal, parseUpstream } from './address.ts';
-import { formatDuration, parseDuration } from './duration.ts';
+import { parseDuration } from './duration.ts';
 import { parsePathPattern } from './path-pattern.ts';
 import { distance, oneOf, suggest } from './suggest.ts';
 
@@ -22,16 +22,19 @@ test('durations', () => {
     [0, 0],
   ];
   for (const [text, ms] of good) assert.equal(parseDuration(text), ms, String(text));
-  for (const text of ['', '5', 'm', '5 m', '-5m', '5m-', '1y', '1M', '5mm', '1e3', '11y', '4000d', Number.NaN, -1]) {
-    if (text !== '5') assert.equal(parseDuration(text), undefined, String(text));
+  for (const text of ['', 'm', '5 m', '-5m', '5m-', '1y', '1M', '5mm', '1e3', '11y', '4000d', Number.NaN, -1]) {
+    assert.equal(parseDuration(text), undefined, String(text));
   }
 });
 
-test('a duration is written as it is read', () => {
+test('a duration is the sum of its parts', () => {
+  const part = fc.integer({ min: 0, max: 500 });
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 1e11 }), (ms) => assert.equal(parseDuration(formatDuration(ms)), ms)),
+    fc.property(part, part, part, part, part, (d, h, m, s, ms) => {
+      const sum = (((d * 24 + h) * 60 + m) * 60 + s) * 1000 + ms;
+      assert.equal(parseDuration(`${d}d${h}h${m}m${s}s${ms}ms`), sum);
+    }),
   );
-  assert.equal(formatDuration(5_400_000), '1h30m');
 });
 
 test('edit distance', () => {

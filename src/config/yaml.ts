@@ -59,47 +59,47 @@ function sentence(message: string): string {
 
 class Reader {
   readonly problems: Problem[] = [];
-  private readonly doc: Document;
-  private readonly file: string;
-  private readonly lines: LineCounter;
-  private readonly expand: Expand;
-  private count = 0;
+  readonly #doc: Document;
+  readonly #file: string;
+  readonly #lines: LineCounter;
+  readonly #expand: Expand;
+  #count = 0;
 
   constructor(doc: Document, file: string, lines: LineCounter, expand: Expand) {
-    this.doc = doc;
-    this.file = file;
-    this.lines = lines;
-    this.expand = expand;
+    this.#doc = doc;
+    this.#file = file;
+    this.#lines = lines;
+    this.#expand = expand;
   }
 
   report(offset: number, message: string, hint?: string): void {
-    this.problems.push({ ...this.place(offset), severity: 'error', message, ...(hint === undefined ? {} : { hint }) });
+    this.problems.push({ ...this.#place(offset), severity: 'error', message, ...(hint === undefined ? {} : { hint }) });
   }
 
   node(n: unknown, depth: number): Node {
     const offset = offsetOf(n);
-    const origin: Origin = { kind: 'file', place: this.place(offset) };
-    if (++this.count === MOST_NODES || depth === DEEPEST)
+    const origin: Origin = { kind: 'file', place: this.#place(offset) };
+    if (++this.#count === MOST_NODES || depth === DEEPEST)
       this.report(offset, 'This nests too deep or repeats too much.');
-    if (this.count >= MOST_NODES || depth >= DEEPEST) return empty(origin);
-    if (isAlias(n)) return this.alias(n, origin, depth);
-    if (isMap(n)) return this.map(n, origin, depth);
+    if (this.#count >= MOST_NODES || depth >= DEEPEST) return empty(origin);
+    if (isAlias(n)) return this.#alias(n, origin, depth);
+    if (isMap(n)) return this.#map(n, origin, depth);
     if (isSeq(n)) return { kind: 'list', items: n.items.map((item) => this.node(item, depth + 1)), origin };
-    return isScalar(n) ? this.scalar(n.value, origin, offset) : empty(origin);
+    return isScalar(n) ? this.#scalar(n.value, origin, offset) : empty(origin);
   }
 
   /** A host such as *.example.com without quotes is an alias to YAML. */
-  private alias(n: Alias, origin: Origin, depth: number): Node {
-    const meant = n.resolve(this.doc);
+  #alias(n: Alias, origin: Origin, depth: number): Node {
+    const meant = n.resolve(this.#doc);
     if (meant !== undefined) return this.node(meant, depth + 1);
     const message = `To YAML *${n.source} is an alias, and no anchor &${n.source} comes before it.`;
     this.report(n.range?.[0] ?? 0, message, `Put it in quotes: '*${n.source}'.`);
     return empty(origin);
   }
 
-  private scalar(value: unknown, origin: Origin, offset: number): Node {
+  #scalar(value: unknown, origin: Origin, offset: number): Node {
     if (typeof value === 'string') {
-      const expanded = this.expand(value, this.place(offset));
+      const expanded = this.#expand(value, this.#place(offset));
       if (expanded === undefined) return { kind: 'scalar', value, origin, secret: false, loose: false };
       return { kind: 'scalar', value: expanded.value, origin, secret: expanded.secret, loose: true };
     }
@@ -109,23 +109,23 @@ class Reader {
     return empty(origin);
   }
 
-  private map(n: YAMLMap, origin: Origin, depth: number): Mapping {
+  #map(n: YAMLMap, origin: Origin, depth: number): Mapping {
     const entries = new Map<string, Entry>();
     const merged: Mapping[] = [];
     for (const pair of n.items) {
       const offset = offsetOf(pair.key);
       const key = keyText(pair);
       if (key === undefined) this.report(offset, 'A key must be plain text.');
-      else if (key === '<<') merged.push(...this.mergeKey(pair, depth));
-      else if (entries.has(key)) this.repeated(key, offset, entries.get(key));
+      else if (key === '<<') merged.push(...this.#mergeKey(pair, depth));
+      else if (entries.has(key)) this.#repeated(key, offset, entries.get(key));
       else
-        entries.set(key, { key: { kind: 'file', place: this.place(offset) }, node: this.node(pair.value, depth + 1) });
+        entries.set(key, { key: { kind: 'file', place: this.#place(offset) }, node: this.node(pair.value, depth + 1) });
     }
     for (const m of merged) for (const [k, e] of m.entries) if (!entries.has(k)) entries.set(k, e);
     return { kind: 'map', entries, origin };
   }
 
-  private mergeKey(pair: Pair, depth: number): Mapping[] {
+  #mergeKey(pair: Pair, depth: number): Mapping[] {
     const node = this.node(pair.value, depth + 1);
     const maps = node.kind === 'list' ? node.items : [node];
     const good = maps.filter((m) => m.kind === 'map');
@@ -133,14 +133,14 @@ class Reader {
     return good;
   }
 
-  private repeated(key: string, offset: number, before: Entry | undefined): void {
+  #repeated(key: string, offset: number, before: Entry | undefined): void {
     const first = before?.key.kind === 'file' ? ` The first one is in line ${before.key.place.line}.` : '';
     this.report(offset, `The key ${key} stands here twice.${first}`, 'Keep one of them.');
   }
 
-  private place(offset: number): Place {
-    const { line, col } = this.lines.linePos(offset);
-    return { file: this.file, line: Math.max(1, line), column: Math.max(1, col) };
+  #place(offset: number): Place {
+    const { line, col } = this.#lines.linePos(offset);
+    return { file: this.#file, line: Math.max(1, line), column: Math.max(1, col) };
   }
 }
 

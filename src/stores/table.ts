@@ -1,5 +1,6 @@
 import type { Clock, SessionStore } from '../core/ports.ts';
 
+/** `storage:` of the configuration; the path is absolute. */
 export type StorageSettings = { readonly kind: 'memory' } | { readonly kind: 'sqlite'; readonly path: string };
 
 /** Opens a store of each kind. The driver is loaded here, so that an unused one costs nothing. */

@@ -31,98 +31,98 @@ function unknownOperator(token: Token): string {
 }
 
 class Operators {
-  private readonly tokens: readonly Token[];
-  private at = 0;
+  readonly #tokens: readonly Token[];
+  #at = 0;
 
   constructor(tokens: readonly Token[]) {
-    this.tokens = tokens;
+    this.#tokens = tokens;
   }
 
   next(): Token | undefined {
-    return this.tokens[this.at];
+    return this.#tokens[this.#at];
   }
 
   choice(): Expr {
-    const yes = this.or();
-    const offset = this.take('if');
+    const yes = this.#or();
+    const offset = this.#take('if');
     if (offset === undefined) return yes;
-    const test = this.or();
-    const at = this.offset();
-    if (this.take('else') === undefined) return refused(at, 'this if has no else');
+    const test = this.#or();
+    const at = this.#offset();
+    if (this.#take('else') === undefined) return refused(at, 'this if has no else');
     return { kind: 'choice', offset, test, yes, no: this.choice() };
   }
 
-  private or(): Expr {
-    let left = this.and();
-    for (let offset = this.take('or'); offset !== undefined; offset = this.take('or'))
-      left = { kind: 'or', offset, left, right: this.and() };
+  #or(): Expr {
+    let left = this.#and();
+    for (let offset = this.#take('or'); offset !== undefined; offset = this.#take('or'))
+      left = { kind: 'or', offset, left, right: this.#and() };
     return left;
   }
 
-  private and(): Expr {
-    let left = this.not();
-    for (let offset = this.take('and'); offset !== undefined; offset = this.take('and'))
-      left = { kind: 'and', offset, left, right: this.not() };
+  #and(): Expr {
+    let left = this.#not();
+    for (let offset = this.#take('and'); offset !== undefined; offset = this.#take('and'))
+      left = { kind: 'and', offset, left, right: this.#not() };
     return left;
   }
 
-  private not(): Expr {
-    const offset = this.take('not');
-    return offset === undefined ? this.comparison() : { kind: 'not', offset, operand: this.not() };
+  #not(): Expr {
+    const offset = this.#take('not');
+    return offset === undefined ? this.#comparison() : { kind: 'not', offset, operand: this.#not() };
   }
 
-  private comparison(): Expr {
-    const offset = this.offset();
-    const first = this.sum();
+  #comparison(): Expr {
+    const offset = this.#offset();
+    const first = this.#sum();
     const rest: (readonly [CompareOp, Expr])[] = [];
-    for (let op = this.compareOp(); op !== undefined; op = this.compareOp()) rest.push([op, this.sum()]);
+    for (let op = this.#compareOp(); op !== undefined; op = this.#compareOp()) rest.push([op, this.#sum()]);
     return rest.length === 0 ? first : { kind: 'compare', offset, first, rest };
   }
 
-  private compareOp(): CompareOp | undefined {
-    const [a, b] = [this.operator(0), this.operator(1)];
+  #compareOp(): CompareOp | undefined {
+    const [a, b] = [this.#operator(0), this.#operator(1)];
     const two = COMPARE_OPS.find((op) => op === `${a} ${b}`);
     const op = two ?? COMPARE_OPS.find((o) => o === a);
-    if (op !== undefined) this.at += two === undefined ? 1 : 2;
+    if (op !== undefined) this.#at += two === undefined ? 1 : 2;
     return op;
   }
 
-  private sum(): Expr {
-    let left = this.unary();
-    for (let offset = this.take('+'); offset !== undefined; offset = this.take('+'))
-      left = { kind: 'add', offset, left, right: this.unary() };
+  #sum(): Expr {
+    let left = this.#unary();
+    for (let offset = this.#take('+'); offset !== undefined; offset = this.#take('+'))
+      left = { kind: 'add', offset, left, right: this.#unary() };
     return left;
   }
 
-  private unary(): Expr {
-    const minus = this.take('-');
-    if (minus !== undefined) return { kind: 'minus', offset: minus, operand: this.unary() };
-    const plus = this.take('+');
-    if (plus !== undefined) return { kind: 'plus', offset: plus, operand: this.unary() };
-    return this.operand();
+  #unary(): Expr {
+    const minus = this.#take('-');
+    if (minus !== undefined) return { kind: 'minus', offset: minus, operand: this.#unary() };
+    const plus = this.#take('+');
+    if (plus !== undefined) return { kind: 'plus', offset: plus, operand: this.#unary() };
+    return this.#operand();
   }
 
-  private operand(): Expr {
+  #operand(): Expr {
     const token = this.next();
     if (token?.kind === 'operand') {
-      this.at++;
+      this.#at++;
       return token.expr;
     }
-    return refused(this.offset(), token === undefined ? 'something is missing here' : unknownOperator(token));
+    return refused(this.#offset(), token === undefined ? 'something is missing here' : unknownOperator(token));
   }
 
-  private operator(ahead: number): string | undefined {
-    const token = this.tokens[this.at + ahead];
+  #operator(ahead: number): string | undefined {
+    const token = this.#tokens[this.#at + ahead];
     return token?.kind === 'operator' ? token.text : undefined;
   }
 
   /** The offset of the operator that is taken; undefined when another one is next. */
-  private take(text: string): number | undefined {
-    if (this.operator(0) !== text) return undefined;
-    return this.tokens[this.at++]?.offset;
+  #take(text: string): number | undefined {
+    if (this.#operator(0) !== text) return undefined;
+    return this.#tokens[this.#at++]?.offset;
   }
 
-  private offset(): number {
-    return this.next()?.offset ?? this.tokens.at(-1)?.offset ?? 0;
+  #offset(): number {
+    return this.next()?.offset ?? this.#tokens.at(-1)?.offset ?? 0;
   }
 }

@@ -24,25 +24,25 @@ const FOREIGN: ReadonlyMap<string, string> = new Map([
 
 /** The expression that a node of the grammar stands for; what Lintel does not run becomes `refused`. */
 export class ExpressionReader {
-  private readonly text: string;
+  readonly #text: string;
 
   constructor(text: string) {
-    this.text = text;
+    this.#text = text;
   }
 
   read(node: SyntaxNode, depth: number): Expr {
     if (depth > DEEPEST) return refused(node.from, 'this nests too deep');
-    if (!OPERATIONS.has(node.name)) return this.operand(node, depth);
+    if (!OPERATIONS.has(node.name)) return this.#operand(node, depth);
     const tokens: Token[] = [];
-    const problem = this.flatten(node, depth, tokens);
+    const problem = this.#flatten(node, depth, tokens);
     return problem ?? parseOperators(tokens);
   }
 
   /** Operands and operators in the order they are written; parentheses are operands. */
-  private flatten(node: SyntaxNode, depth: number, tokens: Token[]): Expr | undefined {
+  #flatten(node: SyntaxNode, depth: number, tokens: Token[]): Expr | undefined {
     if (depth > DEEPEST) return refused(node.from, 'this nests too deep');
     for (const child of parts(node)) {
-      const problem = OPERATIONS.has(child.name) ? this.flatten(child, depth + 1, tokens) : undefined;
+      const problem = OPERATIONS.has(child.name) ? this.#flatten(child, depth + 1, tokens) : undefined;
       if (problem !== undefined) return problem;
       if (OPERATIONS.has(child.name)) continue;
       const text = this.source(child);
@@ -53,18 +53,18 @@ export class ExpressionReader {
     return undefined;
   }
 
-  private operand(node: SyntaxNode, depth: number): Expr {
+  #operand(node: SyntaxNode, depth: number): Expr {
     const offset = node.from;
     const items = () => parts(node).filter((n) => !/^[()[\],]$/.test(n.name));
     switch (node.name) {
       case 'ParenthesizedExpression':
-        return this.parenthesized(node, depth);
+        return this.#parenthesized(node, depth);
       case 'String':
       case 'FormatString':
       case 'ContinuedString':
-        return this.string(node, depth);
+        return this.#string(node, depth);
       case 'Number':
-        return this.number(node);
+        return this.#number(node);
       case 'Boolean':
         return { kind: 'constant', offset, value: this.source(node) === 'True' };
       case 'None':
@@ -72,37 +72,37 @@ export class ExpressionReader {
       case 'VariableName':
         return { kind: 'name', offset, name: this.source(node) };
       case 'DictionaryExpression':
-        return this.dict(node, depth);
+        return this.#dict(node, depth);
       case 'ArrayExpression':
       case 'TupleExpression': {
         const kind = node.name === 'ArrayExpression' ? 'list' : 'tuple';
         return { kind, offset, items: items().map((n) => this.read(n, depth + 1)) };
       }
       case 'MemberExpression':
-        return this.member(node, depth);
+        return this.#member(node, depth);
       case 'CallExpression':
-        return this.call(node, depth);
+        return this.#call(node, depth);
       default:
         return refused(
           offset,
           FOREIGN.get(node.name) ?? `this does not run here: ${this.excerpt(node)}`,
-          this.celOf(node),
+          this.#celOf(node),
         );
     }
   }
 
-  private parenthesized(node: SyntaxNode, depth: number): Expr {
+  #parenthesized(node: SyntaxNode, depth: number): Expr {
     const [open, inner, close, ...more] = parts(node);
     if (open === undefined || inner === undefined || close === undefined || more.length > 0)
       return refused(node.from, `this does not run here: ${this.excerpt(node)}`);
     return this.read(inner, depth + 1);
   }
 
-  private string(node: SyntaxNode, depth: number): Expr {
+  #string(node: SyntaxNode, depth: number): Expr {
     const literals = node.name === 'ContinuedString' ? parts(node) : [node];
     const pieces: (string | Expr)[] = [];
     for (const literal of literals) {
-      const problem = this.literal(literal, depth, pieces);
+      const problem = this.#literal(literal, depth, pieces);
       if (problem !== undefined) return problem;
     }
     const text = pieces.every((p) => typeof p === 'string') ? pieces.join('') : undefined;
@@ -110,28 +110,28 @@ export class ExpressionReader {
     return { kind: 'text', offset: node.from, parts: pieces };
   }
 
-  private literal(node: SyntaxNode, depth: number, pieces: (string | Expr)[]): Expr | undefined {
+  #literal(node: SyntaxNode, depth: number, pieces: (string | Expr)[]): Expr | undefined {
     const source = this.source(node);
     const q = quoted(source);
     if (typeof q === 'string') return refused(node.from, q);
     const isFormat = node.name === 'FormatString';
     let from = node.from + q.from;
     const push = (to: number) => {
-      const piece = bodyText(this.text.slice(from, to), q.isRaw, isFormat);
+      const piece = bodyText(this.#text.slice(from, to), q.isRaw, isFormat);
       if (piece !== undefined) pieces.push(piece);
       return piece === undefined
         ? refused(from, 'this text has an escape or a brace that does not run here')
         : undefined;
     };
     for (const replacement of isFormat ? parts(node).filter((n) => n.name === 'FormatReplacement') : []) {
-      const problem = push(replacement.from) ?? this.replacement(replacement, depth, pieces);
+      const problem = push(replacement.from) ?? this.#replacement(replacement, depth, pieces);
       if (problem !== undefined) return problem;
       from = replacement.to;
     }
     return push(node.from + q.to);
   }
 
-  private replacement(node: SyntaxNode, depth: number, pieces: (string | Expr)[]): Expr | undefined {
+  #replacement(node: SyntaxNode, depth: number, pieces: (string | Expr)[]): Expr | undefined {
     const [open, inner, close, ...more] = parts(node);
     const special = [close, ...more].find((n) => n !== undefined && n.name !== '}');
     if (special !== undefined)
@@ -141,13 +141,13 @@ export class ExpressionReader {
     return undefined;
   }
 
-  private number(node: SyntaxNode): Expr {
+  #number(node: SyntaxNode): Expr {
     const value = parseNumber(this.source(node));
     if (value === undefined) return refused(node.from, `no number that runs here: ${this.excerpt(node)}`);
     return { kind: 'constant', offset: node.from, value };
   }
 
-  private dict(node: SyntaxNode, depth: number): Expr {
+  #dict(node: SyntaxNode, depth: number): Expr {
     const tokens = parts(node).slice(1, -1);
     const entries: (readonly [Expr, Expr])[] = [];
     for (let i = 0; i < tokens.length; i += 4) {
@@ -160,24 +160,24 @@ export class ExpressionReader {
     return { kind: 'dict', offset: node.from, entries };
   }
 
-  private member(node: SyntaxNode, depth: number): Expr {
+  #member(node: SyntaxNode, depth: number): Expr {
     const [objectNode, mark, last, close, ...more] = parts(node);
     if (objectNode === undefined || last === undefined || OPERATIONS.has(objectNode.name))
       return refused(node.from, `this does not run here: ${this.excerpt(node)}`);
     if (mark?.name === '.' && last.name === 'PropertyName' && close === undefined)
-      return this.named(node, objectNode, last, depth);
+      return this.#named(node, objectNode, last, depth);
     const isItem = mark?.name === '[' && close?.name === ']' && more.length === 0 && last.name !== ':';
     if (!isItem) return refused(mark?.from ?? node.from, 'slices do not run here');
     const key = this.read(last, depth + 1);
     return { kind: 'item', offset: mark.from, object: this.read(objectNode, depth + 1), key };
   }
 
-  private named(node: SyntaxNode, objectNode: SyntaxNode, last: SyntaxNode, depth: number): Expr {
+  #named(node: SyntaxNode, objectNode: SyntaxNode, last: SyntaxNode, depth: number): Expr {
     const name = this.source(last);
     if (name === 'user' || USER_MEMBERS.includes(name))
       return { kind: 'member', offset: last.from, object: this.read(objectNode, depth + 1), name };
     if (isMethodName(name)) return refused(last.from, `the method ${name} has to be called: ${name}(…)`);
-    const cel = this.celOf(node);
+    const cel = this.#celOf(node);
     if (name === 'ak_groups' || name === 'groups')
       return refused(
         last.from,
@@ -187,22 +187,22 @@ export class ExpressionReader {
     return refused(last.from, `there is no ${JSON.stringify(name)} here`, cel);
   }
 
-  private call(node: SyntaxNode, depth: number): Expr {
+  #call(node: SyntaxNode, depth: number): Expr {
     const [callee, list, ...more] = parts(node);
     if (callee === undefined || list?.name !== 'ArgList' || more.length > 0)
       return refused(node.from, `this does not run here: ${this.excerpt(node)}`);
     const args = parts(list).slice(1, -1);
     const name = this.source(callee);
-    if (callee.name === 'VariableName' && name === 'ak_is_group_member') return this.isMember(node, args, depth);
-    if (callee.name === 'MemberExpression') return this.method(node, callee, args, depth);
+    if (callee.name === 'VariableName' && name === 'ak_is_group_member') return this.#isMember(node, args, depth);
+    if (callee.name === 'MemberExpression') return this.#method(node, callee, args, depth);
     const [only, ...others] = args;
     if (callee.name !== 'VariableName' || !isFunctionName(name))
-      return refused(node.from, `nothing here is called ${this.excerpt(callee)}(…)`, this.celOf(node));
+      return refused(node.from, `nothing here is called ${this.excerpt(callee)}(…)`, this.#celOf(node));
     if (only === undefined || others.length > 0) return refused(list.from, `the function ${name} takes one value here`);
     return { kind: 'call', offset: node.from, name, argument: this.read(only, depth + 1) };
   }
 
-  private isMember(node: SyntaxNode, args: readonly SyntaxNode[], depth: number): Expr {
+  #isMember(node: SyntaxNode, args: readonly SyntaxNode[], depth: number): Expr {
     const [user, comma, name, equals, group, ...more] = args;
     const isKnown = comma?.name === ',' && name?.name === 'VariableName' && this.source(name) === 'name';
     const isWhole = more.length === 0 || (more.length === 1 && more[0]?.name === ',');
@@ -212,12 +212,12 @@ export class ExpressionReader {
     return { kind: 'is-member', offset: node.from, user: u, group: g };
   }
 
-  private method(node: SyntaxNode, callee: SyntaxNode, args: readonly SyntaxNode[], depth: number): Expr {
+  #method(node: SyntaxNode, callee: SyntaxNode, args: readonly SyntaxNode[], depth: number): Expr {
     const [objectNode, dot, last, ...rest] = parts(callee);
     const name = last === undefined ? '' : this.source(last);
     if (objectNode === undefined || dot?.name !== '.' || last === undefined || rest.length > 0)
       return refused(node.from, `this does not run here: ${this.excerpt(node)}`);
-    if (!isMethodName(name)) return refused(last.from, `no method here is called ${name}(…)`, this.celOf(node));
+    if (!isMethodName(name)) return refused(last.from, `no method here is called ${name}(…)`, this.#celOf(node));
     const values = args.filter((_, i) => i % 2 === 0);
     const isPlain = args.every((a, i) => (i % 2 === 0 ? !/^(?:\*\*?|AssignOp)$/.test(a.name) : a.name === ','));
     const [least, most] = METHODS[name];
@@ -231,7 +231,7 @@ export class ExpressionReader {
   }
 
   source(node: SyntaxNode): string {
-    return this.text.slice(node.from, node.to);
+    return this.#text.slice(node.from, node.to);
   }
 
   excerpt(node: SyntaxNode): string {
@@ -240,7 +240,7 @@ export class ExpressionReader {
   }
 
   /** The few things of authentik that walk over groups, in CEL. */
-  private celOf(node: SyntaxNode): string | undefined {
+  #celOf(node: SyntaxNode): string | undefined {
     return groupsInCel(this.source(node));
   }
 }

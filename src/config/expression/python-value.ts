@@ -44,12 +44,12 @@ export class Failure {
  * characters of a new text. Sharing (`a = [a, a]`, twenty times) makes values that are small in memory and endless to walk.
  */
 export class Budget {
-  private left = 250_000;
+  #left = 250_000;
 
   /** True while there is something left. */
   spend(units: number): boolean {
-    this.left -= units;
-    return this.left >= 0;
+    this.#left -= units;
+    return this.#left >= 0;
   }
 }
 
