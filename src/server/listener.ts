@@ -2,7 +2,7 @@ import { unlinkSync } from 'node:fs';
 import type { IncomingMessage, Server, ServerOptions } from 'node:http';
 import { connect, Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { FAULTS, type FaultId } from '../core/fault.ts';
 import type { PairChoice } from './certificates.ts';
 import type { ArrivedRequest, ClientResponse, Handler } from './client.ts';
@@ -195,6 +195,8 @@ async function close(server: WebServer, sessions: Sessions | undefined, graceMs:
     server.closeAllConnections();
   }, graceMs);
   await Promise.race([closed, delay(LAST_CALL_MS, undefined, { ref: false })]);
+  // Timers come before reading: if the process stood still, what arrived meanwhile makes no connection busy until it is read.
+  await nextTurn();
   const idle = setInterval(() => server.closeIdleConnections(), 50);
   server.closeIdleConnections();
   await closed;
