@@ -149,6 +149,10 @@ function answer(question: Question, subject: Subject, policy: Policy, io: Io): n
   const target = askedFor(question.url, question.method, question.client);
   if (!target.ok) return refuse(target.error, question, io);
   const explained = explainDecision(policy, target.value, subject, systemClock.now());
+  const portal = explained.ok ? undefined : portalAt(policy, target.value);
+  if (portal !== undefined) {
+    return wrong(io, `${portal} is the portal: everybody may open it, to sign in. Ask about the address of an app.`);
+  }
   if (!question.json) io.out(`${questionText(target.value, subject, ink)}\n`);
   if (!explained.ok) return refuse(explained.error, question, io);
   const location = whereTo(policy, target.value, explained.value);
@@ -156,6 +160,11 @@ function answer(question: Question, subject: Subject, policy: Policy, io: Io): n
     io.out(`${JSON.stringify(explanationJson(target.value, subject, explained.value, location), null, 2)}\n`);
   } else io.out(explanationText(target.value, subject, explained.value, location, ink));
   return explained.value.decision.kind === 'allow' ? 0 : 1;
+}
+
+/** The host, where it is that of a portal. */
+function portalAt({ source }: Policy, { host }: Target): string | undefined {
+  return [source.portal, ...source.domains.map((d) => d.portal)].find((p) => p?.host === host)?.host;
 }
 
 function refuse(refused: Fault, question: Question, io: Io): number {

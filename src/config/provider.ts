@@ -56,7 +56,7 @@ export function readAppDomain(
   }
   scope.warn(
     at,
-    `Each app below ${domain} gets the cookie of ${app} from browsers and can replay it to the others.`,
+    `Each app below ${domain} gets the cookie of app ${app} from browsers and can replay it to the others.`,
     'Give each app an entry of its own instead, or trust every app below the domain.',
   );
   const { scheme, port } = external;

@@ -131,7 +131,7 @@ export function helpSheet(place: string, home: string): Sheet {
   return {
     title: `Help — ${place}`,
     heading: html`Trouble signing in?`,
-    card: html`<p>This page signs you in once for all the apps of ${place}. Use the name and password that the person who runs it gave you.</p>
+    card: html`<p>This page signs you in once for all the apps of ${place}. Use the name and password that the person who runs it gave you. If you forgot the password, ask them for a new one.</p>
 <p>After several wrong passwords the account waits for some minutes; nothing is lost.</p>
 <p>A page with an id such as <code>START-AGAIN</code> tells what happened and what to do. Send the id along when you ask for help.</p>
 <a class="primary" href="${home}">Back</a>`,
