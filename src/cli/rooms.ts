@@ -19,8 +19,8 @@ import { type BuiltHouse, buildHouse, type Rooms } from './house.ts';
 import { proxyGuards } from './proxy-face.ts';
 import { Grounds } from './tunnel-watch.ts';
 
-/** Accounts, and the hash that unknown names are checked against. */
-export type Accounts = UserSource & { nobodysHash(): string };
+/** Accounts, the hash that unknown names are checked against, and whether they are as their file has them by now. */
+export type Accounts = UserSource & { nobodysHash(): string; isCurrent?(): boolean };
 
 /** What outlives a reload, and the house that a reload swaps. */
 export interface OpenRooms extends Rooms {

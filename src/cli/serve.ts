@@ -146,6 +146,7 @@ async function reload(
   } catch (error) {
     log.write('error', 'something went wrong here; it is a bug worth reporting', { detail: String(error) });
   }
+  running.stayed();
   log.write('error', 'the configuration was not taken up; the old one stays in force');
   return undefined;
 }

@@ -23,6 +23,8 @@ export interface Running {
    * changed and need a restart.
    */
   reload(settings: Settings): Promise<readonly string[]>;
+  /** Notes that a changed configuration was not taken up. */
+  stayed(): void;
   close(): Promise<void>;
 }
 
@@ -37,7 +39,8 @@ const GRACE_MS = 10_000;
 /** Opens the store, builds every face and listens. Rejects when an address or the store cannot be had. */
 export async function start(settings: Settings, { users, ...options }: StartOptions): Promise<Running> {
   const log = options.log ?? createLog(settings.log.level, logFormat(settings.log.format));
-  const metrics = createMetrics();
+  let isCurrent = true;
+  const metrics = createMetrics({ configuration: () => isCurrent, users: () => users.isCurrent?.() ?? true });
   const audit = createAudit(log, metrics);
   const rooms = await openRooms(settings, users, audit, log);
   const refused: RefusedListener = (id, detail, peer) =>
@@ -67,7 +70,11 @@ export async function start(settings: Settings, { users, ...options }: StartOpti
     async reload(next) {
       rooms.swap(next);
       await listeners.renew(next);
+      isCurrent = true;
       return restartKeys(settings, next);
+    },
+    stayed() {
+      isCurrent = false;
     },
     async close() {
       rooms.closeTunnels();

@@ -10,6 +10,8 @@ import { openFileSource } from '../sources/file/file-source.ts';
 export interface ServedUsers extends UserSource {
   /** What unknown names are checked against, so that they take as long as known ones. */
   nobodysHash(): string;
+  /** False after a change of the data that was not taken up. */
+  isCurrent(): boolean;
   /** Reads changed data now; problems go to the log and the old data stay. */
   reload(): Promise<unknown>;
 }
@@ -18,6 +20,7 @@ export interface ServedUsers extends UserSource {
 export async function openUsers(settings: Settings, log: Log): Promise<Result<ServedUsers, string>> {
   const { users } = settings;
   if (users === undefined) return ok(NOBODY);
+  let isCurrent = true;
   const opened = await openFileSource({
     path: users.path,
     search: users.search,
@@ -30,6 +33,7 @@ export async function openUsers(settings: Settings, log: Log): Promise<Result<Se
       }
     },
     onRead({ taken, accounts, wasBroken }) {
+      isCurrent = taken;
       if (!taken) log.write('error', 'the user file was not taken up; the accounts as they were stay', { accounts });
       else if (wasBroken) log.write('info', 'accounts taken up', { accounts });
     },
@@ -42,7 +46,8 @@ export async function openUsers(settings: Settings, log: Log): Promise<Result<Se
     return err(`the user file cannot be used.\n${lines.join('\n')}`);
   }
   const source = opened.value;
-  return ok(Object.assign(source, { nobodysHash: () => source.costliestHash() ?? NOBODYS_HASH }));
+  const nobodysHash = () => source.costliestHash() ?? NOBODYS_HASH;
+  return ok(Object.assign(source, { nobodysHash, isCurrent: () => isCurrent }));
 }
 
 /** Without `users:` nobody has an account; everybody is anonymous. */
@@ -54,5 +59,6 @@ const NOBODY: ServedUsers = {
   count: () => 0,
   close: () => undefined,
   nobodysHash: () => NOBODYS_HASH,
+  isCurrent: () => true,
   reload: async () => undefined,
 };

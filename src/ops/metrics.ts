@@ -1,5 +1,6 @@
 import type { Histogram as HistogramClass, Registry } from 'prom-client';
 import { lazy } from '../core/lazy.ts';
+import { VERSION } from './version.ts';
 
 /**
  * Counters as plain numbers, because they stand on the hot path; prom-client is loaded at the first scrape and only
@@ -19,7 +20,15 @@ export interface Metrics {
 /** Upper bounds in seconds: a check costs tens of microseconds, a cold password a quarter of a second. */
 const BOUNDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1] as const;
 
-export function createMetrics(): Metrics {
+/** Whether what stands in the files is in force: false after a change that was refused, while what was in force before stays. */
+export interface InForce {
+  configuration(): boolean;
+  users(): boolean;
+}
+
+const ALL: InForce = { configuration: () => true, users: () => true };
+
+export function createMetrics(inForce: InForce = ALL): Metrics {
   const decisions = new Counts();
   const signIns = new Counts();
   const appPasswords = new Counts();
@@ -27,7 +36,7 @@ export function createMetrics(): Metrics {
   const plain = { signOuts: 0, touchFailures: 0, durationSum: 0, durationCount: 0 };
   const buckets = new Array<number>(BOUNDS.length).fill(0);
   const read = (): Snapshot => ({ decisions, signIns, appPasswords, faults, buckets, ...plain });
-  const registry = lazy(() => buildRegistry(read));
+  const registry = lazy(() => buildRegistry(read, inForce));
   return {
     decided(dialect, outcome, durationMs) {
       decisions.add(dialect, outcome);
@@ -79,7 +88,7 @@ interface Snapshot {
   readonly durationCount: number;
 }
 
-async function buildRegistry(read: () => Snapshot): Promise<Registry> {
+async function buildRegistry(read: () => Snapshot, inForce: InForce): Promise<Registry> {
   const prom = await import('prom-client');
   const registry = new prom.Registry();
   prom.collectDefaultMetrics({ register: registry, prefix: 'lintel_' });
@@ -112,6 +121,21 @@ async function buildRegistry(read: () => Snapshot): Promise<Registry> {
   counter('lintel_touch_failures_total', 'Session touches that the store refused.', [], function* (s) {
     yield [{}, s.touchFailures];
   });
+  const gauge = (name: string, help: string, value: () => number, labels: Record<string, string> = {}) =>
+    new prom.Gauge({
+      name,
+      help,
+      labelNames: Object.keys(labels),
+      registers: [registry],
+      collect() {
+        this.set(labels, value());
+      },
+    });
+  const config = 'Whether the last change of the configuration was taken up; 0: it has errors, and the old one stays.';
+  gauge('lintel_config_last_reload_successful', config, () => Number(inForce.configuration()));
+  const users = 'Whether the last change of the user file was taken up; 0: it has errors, and the old accounts stay.';
+  gauge('lintel_users_last_reload_successful', users, () => Number(inForce.users()));
+  gauge('lintel_info', 'Which Lintel this is.', () => 1, { version: VERSION });
   registerHistogram(prom.Histogram, registry, read);
   return registry;
 }

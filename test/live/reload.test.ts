@@ -32,6 +32,11 @@ describe('a change while it runs', () => {
   after(scope.close);
   let at: Live;
   let alice: string;
+  /** 1 or 0, as whoever watches over Lintel scrapes it. */
+  const inForce = async (what: 'config' | 'users') => {
+    const { body } = await ask(at.ops, { target: '/metrics', headers: ['Host: metrics', 'Connection: close'] });
+    return new RegExp(`^lintel_${what}_last_reload_successful (\\d)$`, 'm').exec(body)?.[1];
+  };
   const status = async (url: string, cookie?: string) => (await check(at, url, cookie)).status;
 
   before(async () => {
@@ -125,6 +130,7 @@ describe('a change while it runs', () => {
       assert.match(String(line.at), /:\d+:\d+$/);
       assert.equal(await status(PAGE, alice), 200);
     }
+    assert.equal(await inForce('config'), '0');
     rmSync(at.config);
     const before = at.log().length;
     await eventually('the refusal', () => at.log(before).some((l) => /old one stays/.test(l.message)));
@@ -132,6 +138,7 @@ describe('a change while it runs', () => {
     configure(at, denied);
     await eventually('the mended file', async () => (await status(PAGE, alice)) === 403);
     await backToAllowed();
+    assert.deepEqual([await inForce('config'), await inForce('users')], ['1', '1']);
   });
 
   test('what the new configuration warns about is told, its warnings as warnings', async () => {
@@ -234,6 +241,7 @@ describe('a change while it runs', () => {
       const isPlaced = (l: LogLine) => l.level === 'error' && /users\.yml:\d+:\d+$/.test(String(l.at));
       await eventually('the report', () => at.log(before).some(isPlaced));
       assert.equal(await status(STAFF, alice), 200);
+      await eventually('the number', async () => (await inForce('users')) === '0');
       writeFileSync(at.users, people({ carol: { password: 'fresh-1', displayname: 'Carol' } }));
       await eventually('carol signs in', () =>
         signIn(at, PORTAL, 'carol', 'fresh-1').then(
