@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { CLI_DOC, cliDoc } from '../scripts/docs-cli.ts';
 import { ERRORS_DOC, errorsDoc } from '../scripts/docs-errors.ts';
 import { FAULTS } from '../src/core/fault.ts';
+import { createMetrics } from '../src/ops/metrics.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -23,6 +24,16 @@ test('every error says what happened and what to do, in whole sentences', () => 
       ok(!/!|\bplease\b|\boops\b/i.test(sentence), `${id}: "${sentence}" keeps the tone`);
     }
   }
+});
+
+test('docs/operations.md names each metric of Lintel, and no other', async () => {
+  const page = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8');
+  const { text } = await createMetrics().exposition();
+  const own = [...text.matchAll(/^# TYPE (lintel_(?!process_|nodejs_)\w+) /gm)].map(([, name = '']) => name);
+  ok(own.length > 8, `${own}`);
+  for (const name of own) ok(new RegExp(`\`${name}[\`{]`).test(page), `docs/operations.md does not name ${name}`);
+  const told = [...page.matchAll(/`(lintel_[a-z_]+)[`{]/g)].map(([, name = '']) => name);
+  for (const name of told) ok(own.includes(name), `docs/operations.md names ${name}, which there is not`);
 });
 
 const PAGES = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: ROOT });
