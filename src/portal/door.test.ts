@@ -194,7 +194,7 @@ test('rd is a path of this app, whatever is asked for', async () => {
     '/.lintel/start',
     '/a\r\nSet-Cookie:x',
     '/a#b',
-    `/${'a'.repeat(3000)}`,
+    `/${'a'.repeat(7000)}`,
   ];
   for (const rd of bad) {
     client.world.now += 31_000;

@@ -18,6 +18,9 @@ import { begin, find } from './start-cookie.ts';
 import { rdOf, startTarget } from './start-target.ts';
 import { OUTPOST } from './wish.ts';
 
+/** Characters of an escaped address: many servers read no more than 8 KiB in one line. A longer one becomes the front page. */
+const MOST_TRAVELS = 7000;
+
 /**
  * How a sign-in at the portal becomes a cookie on an app's own host:
  *
@@ -41,12 +44,13 @@ export function start(deps: PortalDeps, seal: Seal, r: DoorRequest): Result<Way,
 }
 
 /** As `start`, for an address of the app that is known: with the answer to a check. */
-export function startFor(deps: PortalDeps, seal: Seal, r: DoorRequest, href: string): Result<Way, Fault> {
+export function startFor(deps: PortalDeps, seal: Seal, r: DoorRequest, wanted: string): Result<Way, Fault> {
   const policy = deps.policy();
   const portal = portalOf(policy, r);
   if (portal === undefined) return err(fault('PORTAL-NONE', `no portal for ${r.origin}`));
-  const to = `${portal.url}${portal.url.includes('?') ? '&' : '?'}rd=${queryComponent(href)}&rm=GET`;
   const { domain } = policy.lookup(hostIn(r.origin));
+  const href = queryComponent(wanted).length > MOST_TRAVELS ? `${domain?.givenAt ?? r.origin}/` : wanted;
+  const to = `${portal.url}${portal.url.includes('?') ? '&' : '?'}rd=${queryComponent(href)}&rm=GET`;
   if (domain !== undefined && domain.givenAt === undefined) return ok({ location: to, cookies: [] });
   const { nonceHash, cookies } = begin(startContext(deps, seal, r), r.wire, href);
   const door = r.path.startsWith(OUTPOST_DOOR) && doorOf(r.app) !== OUTPOST_DOOR ? `&door=${OUTPOST}` : '';
@@ -68,7 +72,7 @@ export async function callback(deps: PortalDeps, seal: Seal, r: DoorRequest): Pr
   const get = (key: string) => pairs.find((p) => p.key === key)?.value ?? '';
   // A browser without the nonce never gets as far as the store: anonymous requests change nothing there.
   const context = startContext(deps, seal, r);
-  const started = find(context, r.wire, get('state'));
+  const started = find(context, r.wire, get('state'), get('rd'));
   if (started === undefined) return again('no start cookie of this browser belongs to this state');
   if (context.origin !== r.origin) return again(`the hand-over ends at ${context.origin}`);
   const who = await redeem(deps, r.origin, get('code'), started.nonceHash);

@@ -4,7 +4,7 @@ import { type CookieDomain, placeOf } from '../core/policy/compile.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { doorOf, type Way } from '../core/sign-in-address.ts';
 import type { ReturnTo } from '../core/text/return-to.ts';
-import { queryComponent } from '../core/text/url-encode.ts';
+import { queryComponent, queryText } from '../core/text/url-encode.ts';
 import { attempt } from './attempt.ts';
 import type { PortalDeps, PortalRequest } from './deps.ts';
 import { judge } from './judge.ts';
@@ -12,6 +12,7 @@ import { arrive } from './loop.ts';
 import { newGateSecret } from './open-session.ts';
 import { presence, type SignedIn, subjectOf } from './presence.ts';
 import type { Seal } from './sealed.ts';
+import { MOST_KEPT } from './start-cookie.ts';
 import { OUTPOST, type Wish } from './wish.ts';
 
 type ToApp = Extract<Wish, { kind: 'app' }>;
@@ -80,7 +81,8 @@ async function passage(
   const name = wish.asked.door === OUTPOST ? OUTPOST_DOOR : doorOf(app);
   const door = `${domain?.givenAt ?? wish.to.origin}${name}`;
   if (wish.state === undefined) return ok({ location: startUrl(door, wish.to), cookies: [] });
-  return code(deps, domain?.givenAt ?? wish.to.origin, door, wish.state, who.session.id);
+  const given = await code(deps, domain?.givenAt ?? wish.to.origin, wish.state, who.session.id);
+  return given.ok ? ok({ location: `${door}callback?${given.value}${brought(wish.asked.rd)}`, cookies: [] }) : given;
 }
 
 /** Begins the hand-over at the app's own host. */
@@ -89,20 +91,24 @@ function startUrl(door: string, to: ReturnTo): string {
   return `${door}start?rd=${queryComponent(door.endsWith(NATIVE_DOOR) ? href.slice(origin.length) : href)}`;
 }
 
+/** An address too long for the cookie of the start, which knows it by its hash. */
+function brought(rd: string | undefined): string {
+  return rd !== undefined && rd.length > MOST_KEPT ? `&rd=${queryText(rd)}` : '';
+}
+
+/** The query of the callback. */
 async function code(
   deps: PortalDeps,
   origin: string,
-  door: string,
   nonceHash: string,
   sessionId: string,
-): Promise<Result<Way, Fault>> {
+): Promise<Result<string, Fault>> {
   const token = deps.secrets.token();
   const expiresAt = deps.clock.now() + CODE_MS;
   const stored = await attempt('STORE-WRITE', () =>
     deps.store.putHandOver(deps.secrets.hash(token), { origin, nonceHash, sessionId, expiresAt }),
   );
-  if (!stored.ok) return stored;
-  return ok({ location: `${door}callback?code=${token}&state=${nonceHash}`, cookies: [] });
+  return stored.ok ? ok(`code=${token}&state=${nonceHash}`) : stored;
 }
 
 /** A new gate cookie, unless the browser holds one for this very session: without it the gate would send it back. */

@@ -10,7 +10,8 @@ import type { Seal } from './sealed.ts';
  *
  *   name  = "__Host-lintel-start-" first 10 characters of SHA-256(nonce)
  *           "__Secure-lintel-start-" … where it is for a whole domain and no host of its own
- *   value = issued-at-in-seconds "." nonce "." base64url(rd) "." mac        mac over origin and the rest
+ *   value = issued-at-in-seconds "." nonce "." kept "." mac        mac over origin and the rest
+ *   kept  = base64url(rd), or "~" SHA-256(rd) where that is long
  *
  * The nonce proves to the callback that the code comes back to the browser that asked for it; only its hash travels
  * through the portal. Nothing is stored here, so anybody may begin as often as they like.
@@ -20,9 +21,10 @@ const LIFE_S = 600;
 const MOST_ALIVE = 5;
 /** All of them together: proxies refuse a request whose cookies grow past 8 KiB. */
 const MOST_BYTES = 4096;
-const MOST_RD = 2048;
+/** Characters of an address that is kept whole; of a longer one its hash is, and the callback has to bring it. */
+export const MOST_KEPT = 2048;
 
-const VALUE = /^([0-9]{1,12})\.([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]*)\.([A-Za-z0-9_-]{43})$/;
+const VALUE = /^([0-9]{1,12})\.([A-Za-z0-9_-]{43})\.(~?[A-Za-z0-9_-]*)\.([A-Za-z0-9_-]{43})$/;
 
 /** A sign-in that this browser began, and that may end now. */
 export interface Started {
@@ -49,13 +51,13 @@ interface Context {
   readonly nowMs: number;
 }
 
-/** Begins a hand-over for this tab. An `rd` too long to keep in a cookie becomes the front page. */
+/** Begins a hand-over for this tab, that ends at `rd`. */
 export function begin(c: Context, wire: Wire, rd: string): Begun {
   const now = Math.floor(c.nowMs / 1000);
   const nonce = c.secrets.token();
   const nonceHash = c.secrets.hash(nonce);
-  const kept = rd.length > MOST_RD ? `${c.origin}/` : rd;
-  const text = `${now}.${nonce}.${Buffer.from(kept, 'latin1').toString('base64url')}`;
+  const kept = rd.length > MOST_KEPT ? `~${c.secrets.hash(rd)}` : Buffer.from(rd, 'latin1').toString('base64url');
+  const text = `${now}.${nonce}.${kept}`;
   const value = `${text}.${c.seal.mac('start', `${c.origin}\n${text}`)}`;
   const cookie = setCookie(nameFor(c, nonceHash), value, LIFE_S, c);
   const dropped = crowded(wire, c, value.length);
@@ -97,15 +99,23 @@ function startCookies(wire: Wire, prefix: string): Map<string, string> {
   return out;
 }
 
-/** The start cookie of this browser that belongs to a nonce hash: signed by us for this origin, and not too old. */
-export function find(c: Context, wire: Wire, nonceHash: string): Started | undefined {
+/**
+ * The start cookie of this browser that belongs to a nonce hash: signed by us for this origin, and not too old. `brought`:
+ * the address that the callback was given, which counts for nothing but to be the long one that was begun with.
+ */
+export function find(c: Context, wire: Wire, nonceHash: string, brought: string): Started | undefined {
   const name = nameFor(c, nonceHash);
   const value = startCookies(wire, prefixOf(c)).get(name) ?? '';
   const m = VALUE.exec(value);
   if (m === null) return undefined;
-  const [, issued = '', nonce = '', rd = '', mac = ''] = m;
-  if (!c.seal.verify('start', `${c.origin}\n${issued}.${nonce}.${rd}`, mac)) return undefined;
+  const [, issued = '', nonce = '', kept = '', mac = ''] = m;
+  if (!c.seal.verify('start', `${c.origin}\n${issued}.${nonce}.${kept}`, mac)) return undefined;
   const age = Math.floor(c.nowMs / 1000) - Number(issued);
   if (age < 0 || age >= LIFE_S || c.secrets.hash(nonce) !== nonceHash) return undefined;
-  return { name, nonceHash, rd: Buffer.from(rd, 'base64url').toString('latin1') };
+  return { name, nonceHash, rd: addressOf(c, kept, brought) };
+}
+
+function addressOf(c: Context, kept: string, brought: string): string {
+  if (!kept.startsWith('~')) return Buffer.from(kept, 'base64url').toString('latin1');
+  return c.secrets.hash(brought) === kept.slice(1) ? brought : `${c.origin}/`;
 }

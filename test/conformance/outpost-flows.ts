@@ -79,6 +79,11 @@ export const FLOWS: Readonly<Record<string, Flow>> = {
     const { browser, callback } = await toCallback(world, person(c), url(c));
     return browser.get(callback.replace(/code=[^&]*/, `code=${'A'.repeat(43)}`));
   },
+  'the callback with another address': async (world, c) => {
+    const { browser, callback } = await toCallback(world, person(c), url(c));
+    assert.match(callback, /&rd=https%3A%2F%2F/);
+    return browser.get(callback.replace(/&rd=.*$/, `&rd=${encodeURIComponent(`${url(c)}x`)}`));
+  },
   'the callback with a state of another browser': async (world, c) => {
     const { browser, callback } = await toCallback(world, person(c), url(c));
     const { callback: foreign } = await toCallback(world, person(c), url(c));
