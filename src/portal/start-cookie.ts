@@ -91,7 +91,8 @@ function startCookies(wire: Wire, prefix: string): Map<string, string> {
   const out = new Map<string, string>();
   for (const pair of all(wire.headers, 'cookie').flatMap((line) => line.split(';'))) {
     const eq = pair.indexOf('=');
-    const name = pair.slice(0, Math.max(0, eq)).trim();
+    // Blanks as RFC 6265 has them: with any other in front it is a cookie that a browser lets every sibling host set.
+    const name = pair.slice(0, Math.max(0, eq)).replace(/^[ \t]+/, '');
     if (name.startsWith(prefix) && /^[A-Za-z0-9_-]{10}$/.test(name.slice(prefix.length)) && !out.has(name)) {
       out.set(name, pair.slice(eq + 1).trim());
     }
