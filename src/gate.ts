@@ -14,8 +14,8 @@ import { err, ok, type Result } from './core/result.ts';
 import { routingFor } from './core/routing.ts';
 import { type SignIn, signInFor, signInLocation, type Way } from './core/sign-in-address.ts';
 import { ANONYMOUS, type Subject, whoIs } from './core/subject.ts';
-import { canonicalTarget, known, type Target } from './core/target.ts';
-import { first, isPreflight } from './core/text/header-list.ts';
+import { canonicalTarget, known, type Target, withHeaders } from './core/target.ts';
+import { first } from './core/text/header-list.ts';
 import { isLoopback } from './core/text/ip.ts';
 import { quote } from './core/text/quote.ts';
 import { notAllowing, type Reply, type Wire } from './core/wire.ts';
@@ -122,7 +122,7 @@ function readTarget(
   const asked = dialect.read(wire, peer, path);
   if (!asked.ok) return asked;
   const { parts, host } = asked.value;
-  const target = canonicalTarget({ ...parts, preflight: isPreflight(wire.headers) });
+  const target = canonicalTarget(withHeaders(parts, wire.headers));
   return target.ok && host !== undefined && isOtherApp(ports.policy(), host, target.value)
     ? err(fault('TARGET-CONFLICT', `Host ${quote(host)}, X-Forwarded-Host ${target.value.host}`))
     : target;

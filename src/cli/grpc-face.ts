@@ -2,8 +2,7 @@ import type { Settings } from '../config/settings.ts';
 import type { CheckAnswer, CheckAttributes } from '../core/check-message.ts';
 import { describePeer } from '../core/peer.ts';
 import { type MaybePromise, type UserSource, whenReady } from '../core/ports.ts';
-import { canonicalTarget } from '../core/target.ts';
-import { isPreflight } from '../core/text/header-list.ts';
+import { canonicalTarget, withHeaders } from '../core/target.ts';
 import type { Wire } from '../core/wire.ts';
 import { directStrategies } from '../dialects/direct.ts';
 import { type CheckRules, plainHeaders, readCheck, writeCheck } from '../dialects/ext-authz-grpc.ts';
@@ -52,7 +51,7 @@ function judgeCheck(
 ): MaybePromise<Judged> {
   const parts = readCheck(attributes, caller.trusted);
   if (!parts.ok) return faulty(parts.error);
-  const target = canonicalTarget({ ...parts.value, preflight: isPreflight(wire.headers) });
+  const target = canonicalTarget(withHeaders(parts.value, wire.headers));
   if (!target.ok) return faulty(target.error);
   return judge(gate, target.value, directStrategies(settings.basicCacheMs), wire, ASKED_DIRECTLY);
 }

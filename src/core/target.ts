@@ -1,5 +1,6 @@
 import { type Fault, fault } from './fault.ts';
 import { err, ok, type Result } from './result.ts';
+import { type HeaderList, isPreflight, type Single, single } from './text/header-list.ts';
 import { type Host, parseAuthority } from './text/host.ts';
 import { formatIp, type Ip } from './text/ip.ts';
 import { defaultPort, type WebScheme } from './text/origin.ts';
@@ -28,6 +29,8 @@ export interface Target {
   readonly client: Ip | Unknown;
   /** The request has the form of a CORS preflight, its method aside (Fetch Standard §4.8). */
   readonly preflight: boolean;
+  /** What COPY and MOVE write to, judged as `path` is: every reading of both has to be allowed. */
+  readonly destination?: Path | undefined;
 }
 
 /** What a dialect found, as strings from the wire. */
@@ -39,6 +42,8 @@ export interface TargetParts {
   readonly method: string | Unknown;
   readonly client: Ip | Unknown;
   readonly preflight?: boolean;
+  /** The `Destination` header, where the method may be one that has a second path. */
+  readonly destination?: Single;
 }
 
 const SCHEMES: ReadonlySet<string> = new Set(['https', 'http', 'wss', 'ws']);
@@ -65,6 +70,18 @@ export function known(fact: string | Ip | Unknown): boolean {
   return typeof fact === 'string' || 'words' in fact;
 }
 
+/** RFC 4918 §9.8 and §9.9; others send `Destination` for nothing. */
+const OF_TWO_PATHS: ReadonlySet<string> = new Set(['COPY', 'MOVE']);
+const ABSENT: Single = { kind: 'absent' };
+
+/** With what the headers of the request itself tell: they reach the app, whoever asks about it. */
+export function withHeaders(parts: TargetParts, headers: HeaderList): TargetParts {
+  const { method } = parts;
+  const hasOnePath = known(method) && !OF_TWO_PATHS.has(method);
+  const destination = hasOnePath ? ABSENT : single(headers, 'destination');
+  return { ...parts, preflight: isPreflight(headers), destination };
+}
+
 /** The one way from wire strings to a target: every part is judged here, whichever dialect read it. */
 export function canonicalTarget(parts: TargetParts): Result<Target, Fault> {
   const scheme = parts.scheme === 'https' ? 'https' : parts.scheme.toLowerCase();
@@ -81,9 +98,23 @@ export function canonicalTarget(parts: TargetParts): Result<Target, Fault> {
   if (query !== undefined && UNSAFE_QUERY.test(query)) {
     return err(fault('TARGET-PATH', 'the query: control byte or fragment'));
   }
+  const second = destinationOf(parts.destination ?? ABSENT);
+  if (!second.ok) return second;
   const { host, port } = authority;
   const { method, client, preflight = false } = parts;
-  return ok({ scheme, host, port, path: path.value, query, method, client, preflight });
+  const target = { scheme, host, port, path: path.value, query, method, client, preflight };
+  return ok(second.value === undefined ? target : { ...target, destination: second.value });
+}
+
+const DESTINATION = /^(?:https?:\/\/[^/?#\\]+)?(\/(?!\/).*)$/is;
+
+/** The path alone, whatever host is named: apps that look at the host refuse a foreign one, the others do not. */
+function destinationOf(sent: Single): Result<Path | undefined, Fault> {
+  if (sent.kind === 'absent') return ok(undefined);
+  if (sent.kind === 'repeated') return err(fault('TARGET-REPEATED', 'Destination came more than once'));
+  const text = DESTINATION.exec(sent.value)?.[1];
+  const path = text === undefined ? err('no path and no address') : parsePath(text);
+  return path.ok ? path : err(fault('TARGET-PATH', `Destination ${quoteAddress(sent.value)}: ${path.error}`));
 }
 
 /** "#" ends the query for one party and belongs to it for another; raw control bytes have no place in a URL. */

@@ -3,8 +3,8 @@ import type { Strategy } from '../core/endpoint.ts';
 import { type Fault, fault } from '../core/fault.ts';
 import { forwardedClient, type TrustedPeer } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { canonicalTarget, type Target, type Unknown } from '../core/target.ts';
-import { isPreflight, single } from '../core/text/header-list.ts';
+import { canonicalTarget, type Target, type Unknown, withHeaders } from '../core/target.ts';
+import { single } from '../core/text/header-list.ts';
 import type { Ip } from '../core/text/ip.ts';
 import { quoteAddress } from '../core/text/quote.ts';
 import type { Reply, Wire } from '../core/wire.ts';
@@ -31,14 +31,8 @@ export function readDirect(wire: Wire, peer: TrustedPeer | undefined): Result<Ta
     peer === undefined ? ok(own) : forwardedOr(peer, wire.headers, 'x-forwarded-proto', 'X-Forwarded-Proto', own);
   if (!scheme.ok) return scheme;
   const client = clientOf(wire, peer);
-  return canonicalTarget({
-    scheme: scheme.value,
-    authority: host.value,
-    uri: wire.target,
-    method: wire.method,
-    client,
-    preflight: isPreflight(wire.headers),
-  });
+  const parts = { scheme: scheme.value, authority: host.value, uri: wire.target, method: wire.method, client };
+  return canonicalTarget(withHeaders(parts, wire.headers));
 }
 
 /** The client: the TCP peer, unless that is a trusted proxy, which then says who it speaks for. */

@@ -52,7 +52,8 @@ export function candidatesFor(policy: Policy, target: Target): Result<Candidates
   }
   const ownRules = place?.app.rules ?? [];
   const rules = ownRules.length === 0 ? entry.rules : [...entry.rules, ...ownRules];
-  const readings = target.path.readings.map((path) => ({ path, rules: remaining(rules, target, path) }));
+  const paths = [...target.path.readings, ...(target.destination?.readings ?? [])];
+  const readings = paths.map((path) => ({ path, rules: remaining(rules, target, path) }));
   const fallback = { outcome: ownRules.length > 0 ? DENY : policy.source.defaultOutcome, reason: NO_MATCH };
   const origin = place?.origin ?? targetOrigin(target);
   return ok({ target, place, domain: entry.domain, origin, readings, fallback });
