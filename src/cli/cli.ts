@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { suggest } from '../config/suggest.ts';
+import { VERSION } from '../ops/version.ts';
 import type { Command, Io } from './command.ts';
 import { COMMANDS } from './table.ts';
 import { columns, inkFor, pasteable, printable, toType } from './terminal.ts';
@@ -10,7 +10,7 @@ export async function runCli(argv: readonly string[], terminal: Io): Promise<num
   const io: Io = { ...terminal, err: (text) => terminal.err(pasteable(text, terminal, args)) };
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') return help(args[0], io);
   if (name === '--version' || name === '-v') {
-    io.out(`lintel ${version()}\n`);
+    io.out(`lintel ${VERSION}\n`);
     return 0;
   }
   const load = COMMANDS.get(name);
@@ -32,12 +32,6 @@ function helpText({ help }: Command, io: Io): string {
   return text.replace(/^ {2}lintel (.*)$/gm, (_, words: string) => `  ${toType(io, words)}`);
 }
 
-/** The version of this package, as package.json has it. */
-export function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return /"version": "([^"]+)"/.exec(text)?.[1] ?? 'unknown';
-}
-
 function asksForHelp(args: readonly string[]): boolean {
   const end = args.indexOf('--');
   return (end < 0 ? args : args.slice(0, end)).some((arg) => arg === '--help' || arg === '-h');
@@ -52,7 +46,7 @@ async function help(name: string | undefined, io: Io): Promise<number> {
       `${columns(commands.map((c) => [ink.accent(toType(io, c.name)), c.summary]))}\n` +
       `${columns([
         [ink.accent(toType(io, 'COMMAND --help')), ink.quiet('what a command takes, with an example')],
-        [ink.accent(toType(io, '--version')), ink.quiet(`this is ${version()}`)],
+        [ink.accent(toType(io, '--version')), ink.quiet(`this is ${VERSION}`)],
       ])}\n` +
       `Start with ${ink.accent(toType(io, 'demo'))}: nothing to write, nothing left behind.\n`,
   );

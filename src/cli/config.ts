@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util';
-import { type Loaded, loadConfig, type Problem } from '../config/load.ts';
+import { type Loaded, loadConfig } from '../config/load.ts';
 import { effective, type PrintedLine, printJson, printLines } from '../config/print.ts';
 import { SCHEMA_TEXT } from '../config/schema-json.ts';
 import type { Settings } from '../config/settings.ts';
 import { oneOf, suggest } from '../config/suggest.ts';
 import type { Command, Io } from './command.ts';
+import { plural, problemReport, problemText, tally } from './problems.ts';
 import { keptOut, lacking, userFileProblems } from './readiness.ts';
 import { type Ink, inkFor, pasteable, printable, toType } from './terminal.ts';
 
@@ -91,32 +92,10 @@ function check(args: readonly string[], loaded: Loaded, { files, json, strict }:
   else {
     const ink = inkFor(io);
     io.out(pasteable(problems.map((p) => `${problemText(p, ink)}\n\n`).join(''), io, args));
-    io.out(loaded.ok ? verdict(files, loaded.settings, problems.length, io) : `${count(problems)}\n`);
+    io.out(loaded.ok ? verdict(files, loaded.settings, problems.length, io) : `${tally(problems)}\n`);
   }
   if (!loaded.ok) return 2;
   return strict && problems.length > 0 ? 1 : 0;
-}
-
-/** One problem as people read it: place, sentence, and below what to do. */
-export function problemText(p: Problem, ink: Ink): string {
-  const isVariable = p.file.startsWith('LINTEL_');
-  const place = ink.strong(printable(isVariable ? p.file : `${p.file}:${p.line}:${p.column}`));
-  const severity = p.severity === 'error' ? ink.bad('error') : ink.care('warning');
-  const hint = p.hint === undefined ? '' : `\n  ${ink.quiet(printable(p.hint))}`;
-  return `${place} ${severity}\n  ${printable(p.message)}${hint}`;
-}
-
-/** "2 errors and 1 warning." */
-export function count(problems: readonly Problem[]): string {
-  const errors = problems.filter((p) => p.severity === 'error').length;
-  const parts = [plural(errors, 'error'), plural(problems.length - errors, 'warning')].filter(
-    (t) => !t.startsWith('0 '),
-  );
-  return `${parts.join(' and ')}.`;
-}
-
-function plural(n: number, word: string): string {
-  return `${n} ${word}${n === 1 ? '' : 's'}`;
 }
 
 function verdict(files: readonly string[], settings: Settings, warnings: number, io: Io): string {
@@ -135,8 +114,7 @@ function print(files: readonly string[], loaded: Loaded, json: boolean, io: Io):
   const tree = loaded.ok ? effective(files, io.env) : undefined;
   if (!loaded.ok || tree === undefined) {
     const problems = loaded.ok ? [] : loaded.problems;
-    io.err(problems.map((p) => `${problemText(p, ink)}\n\n`).join(''));
-    io.err(`The configuration is not in force: ${count(problems)}\n`);
+    io.err(problemReport(problems, io, 'The configuration is not in force: '));
     return 2;
   }
   if (json) io.out(`${JSON.stringify(printJson(tree), null, 2)}\n`);

@@ -16,11 +16,11 @@ import { systemClock } from '../ops/clock.ts';
 import { createLog } from '../ops/log.ts';
 import { parseUrl } from '../ops/url.ts';
 import type { Command, Io } from './command.ts';
-import { count, problemText } from './config.ts';
 import { decisionJson, explanationJson } from './explanation/json.ts';
 import { askedFor } from './explanation/question.ts';
 import { explanationText, faultText, questionText } from './explanation/text.ts';
 import { policyOf } from './house.ts';
+import { problemReport } from './problems.ts';
 import { tellFacts } from './tell-facts.ts';
 import { inkFor, printable } from './terminal.ts';
 import { disabled, noAccount } from './tokens/wanted.ts';
@@ -57,9 +57,7 @@ export const explain: Command = {
     if (!question.ok) return usage(io, question.error);
     const loaded = await loadConfig(question.value.config, io.env);
     if (!loaded.ok) {
-      const ink = inkFor(io);
-      io.err(loaded.problems.map((p) => `${problemText(p, ink)}\n\n`).join(''));
-      io.err(`${count(loaded.problems)}\n`);
+      io.err(problemReport(loaded.problems, io, ''));
       return 2;
     }
     return withUsers(question.value, loaded.settings, io);

@@ -1,16 +1,13 @@
 import { existsSync } from 'node:fs';
 import type { Settings } from '../config/settings.ts';
-import type { SessionStore } from '../core/ports.ts';
 import { messageOf } from '../core/thrown.ts';
 import { systemClock } from '../ops/clock.ts';
 import { randomKey } from '../ops/secrets.ts';
+import type { ControlledStore } from '../server/control.ts';
 import { controlClient } from '../server/control-client.ts';
 import { controlPaths, findControl } from '../server/control-path.ts';
 import { openStore } from '../stores/table.ts';
 import type { Io } from './command.ts';
-
-/** What commands do with sessions and app passwords. */
-export type StoreReach = Pick<SessionStore, 'list' | 'revoke' | 'listTokens' | 'revokeTokens' | 'addToken'>;
 
 /**
  * Runs `work` on the store of this configuration: the file itself, or for memory the running server by its control
@@ -21,7 +18,7 @@ export async function withStore(
   settings: Settings,
   files: readonly string[],
   io: Io,
-  work: (store: StoreReach) => Promise<number>,
+  work: (store: ControlledStore) => Promise<number>,
 ): Promise<number> {
   try {
     if (settings.storage.kind === 'memory') return await work(await running(files, io));
@@ -39,7 +36,7 @@ export async function withStore(
   }
 }
 
-async function running(files: readonly string[], io: Io): Promise<StoreReach> {
+async function running(files: readonly string[], io: Io): Promise<ControlledStore> {
   const path = await findControl(controlPaths(files, io.env));
   if (path !== undefined) return controlClient(path);
   throw new Error(
@@ -49,7 +46,7 @@ async function running(files: readonly string[], io: Io): Promise<StoreReach> {
 }
 
 /** Opening would make the file, perhaps for another account than the server's. */
-function notYet(path: string): StoreReach {
+function notYet(path: string): ControlledStore {
   return {
     list: () => [],
     revoke: () => 0,

@@ -6,12 +6,11 @@ import { type ConfigWatch, watchConfig } from '../config/reload.ts';
 import type { ListenAddress, Settings } from '../config/settings.ts';
 import { createLog, type Log } from '../ops/log.ts';
 import type { Command, Io } from './command.ts';
-import { count, problemText } from './config.ts';
+import { problemReport } from './problems.ts';
 import { lacking } from './readiness.ts';
 import { logFormat, type Running, start } from './start.ts';
 import { startFailure } from './start-failure.ts';
 import { stopSignal } from './stop.ts';
-import { inkFor } from './terminal.ts';
 import { openUsers, type ServedUsers } from './users-source.ts';
 
 const HELP = `lintel serve --config FILE … [--listen ADDR …]
@@ -37,7 +36,10 @@ export const serve: Command = {
       return 2;
     }
     const loaded = await loadConfig(parsed.config, io.env);
-    if (!loaded.ok) return reportProblems(io, loaded.problems);
+    if (!loaded.ok) {
+      io.err(problemReport(loaded.problems, io, 'lintel: could not start; the configuration has '));
+      return 2;
+    }
     const settings = withListen(loaded.settings, parsed.listen);
     if (settings === undefined) {
       io.err('lintel: --listen takes HOST:PORT or unix:/path.\n');
@@ -156,11 +158,4 @@ function tell(log: Log, problems: readonly Problem[]): void {
     const fields = { at: `${file}:${line}:${column}`, ...(hint === undefined ? {} : { hint }) };
     log.write(severity === 'error' ? 'error' : 'warn', message, fields);
   }
-}
-
-function reportProblems(io: Io, problems: readonly Problem[]): number {
-  const ink = inkFor(io);
-  io.err(problems.map((p) => `${problemText(p, ink)}\n\n`).join(''));
-  io.err(`lintel: could not start; the configuration has ${count(problems)}\n`);
-  return 2;
 }

@@ -54,6 +54,18 @@ function desk(t: TestContext, storage: string): Desk {
   };
 }
 
+test('what is wrong with the configuration is told with what to do, and with nothing that moves the cursor', async (t) => {
+  const at = desk(t, 'memory:');
+  writeFileSync(at.config, '"storge\\e[2J": x\nportal: nowhere\n');
+  const { code, err } = await at.run('list');
+  assert.equal(code, 2);
+  assert.equal(stripVTControlCharacters(err), err);
+  assert.match(
+    err,
+    /lintel\.yml:2:9 error\n {2}\S.*\n {2}\S.*\n\nlintel sessions: the configuration has 2 errors\.\n$/,
+  );
+});
+
 function fill(store: SessionStore): void {
   const times = { createdAt: NOW - HOUR, lastSeenAt: NOW - 1000, expiresAt: NOW + HOUR };
   store.open(sessionOf('id-alice', times), [

@@ -9,8 +9,10 @@ import type { SessionFilter, SessionSummary } from '../core/ports.ts';
 import { isAlive } from '../core/session.ts';
 import { isWithin, parseAuthority } from '../core/text/host.ts';
 import { systemClock } from '../ops/clock.ts';
+import type { ControlledStore } from '../server/control.ts';
 import type { Command, Io } from './command.ts';
-import { type StoreReach, withStore } from './reach-store.ts';
+import { problemReport } from './problems.ts';
+import { withStore } from './reach-store.ts';
 import { columns, inkFor, minute, printable, printableJson, stamp, toType } from './terminal.ts';
 import { noAccount } from './tokens/wanted.ts';
 
@@ -48,7 +50,7 @@ export const sessions: Command = {
     const files = values.config ?? [];
     const loaded = await loadConfig(files, io.env);
     if (!loaded.ok) {
-      for (const p of loaded.problems) io.err(`${p.file}:${p.line}:${p.column}: ${p.message}\n`);
+      io.err(problemReport(loaded.problems, io, 'lintel sessions: the configuration has '));
       return 2;
     }
     return withStore('sessions', loaded.settings, files, io, (store) =>
@@ -85,7 +87,7 @@ function wrong(action: string | undefined, o: Options): string | undefined {
   return (o.id ?? o.app ?? o.all) === undefined ? undefined : 'list takes --user only.';
 }
 
-async function list(store: StoreReach, { config, user, json }: Options, io: Io): Promise<number> {
+async function list(store: ControlledStore, { config, user, json }: Options, io: Io): Promise<number> {
   const now = systemClock.now();
   const all = await store.list(user === undefined ? { kind: 'all' } : { kind: 'user', user });
   const found = all.filter((s) => isAlive(s.session, now));
@@ -114,7 +116,7 @@ function machine({ session: s, openFor }: SessionSummary) {
   return { id, user, level, ...times, idleEnds, openFor, address, userAgent };
 }
 
-async function revoke(store: StoreReach, settings: Settings, options: Options, io: Io): Promise<number> {
+async function revoke(store: ControlledStore, settings: Settings, options: Options, io: Io): Promise<number> {
   if (options.app !== undefined) return revokeApp(store, settings, options.app, options.json === true, io);
   const filter = filterOf(options);
   const revoked = await store.revoke(filter);
@@ -136,7 +138,13 @@ function filterOf({ user, id }: Options): SessionFilter {
   return id === undefined ? { kind: 'all' } : { kind: 'id', id };
 }
 
-async function revokeApp(store: StoreReach, settings: Settings, name: string, json: boolean, io: Io): Promise<number> {
+async function revokeApp(
+  store: ControlledStore,
+  settings: Settings,
+  name: string,
+  json: boolean,
+  io: Io,
+): Promise<number> {
   const app = settings.apps.find((a) => a.name === name);
   if (app === undefined) {
     const near = suggest(

@@ -8,6 +8,7 @@ import type { Subject, User } from '../core/subject.ts';
 import { first, single } from '../core/text/header-list.ts';
 import type { Wire } from '../core/wire.ts';
 import type { GatePorts, Judged } from '../gate.ts';
+import { unwaited } from '../identify/unwaited.ts';
 import type { TunnelWatch } from '../proxy/tunnel.ts';
 
 /**
@@ -148,12 +149,7 @@ class Observation {
     const now = gate.clock.now();
     if (!isTouchDue(session, now)) return;
     this.#session = { ...session, lastSeenAt: now };
-    const failed = (error: unknown) => gate.audit.record({ kind: 'touch-failed', error: String(error) });
-    try {
-      Promise.resolve(this.#store.touch(session.id, now)).catch(failed);
-    } catch (error) {
-      failed(error);
-    }
+    unwaited(gate.audit, () => this.#store.touch(session.id, now));
   }
 
   /** Milliseconds since the epoch; what has no end never ends by time alone. */

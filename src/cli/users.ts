@@ -3,7 +3,7 @@ import { oneOf, suggest } from '../config/suggest.ts';
 import { changeAccount } from './accounts/change.ts';
 import { hashCommand } from './accounts/hash-command.ts';
 import { listAccounts } from './accounts/list.ts';
-import type { AccountOptions } from './accounts/options.ts';
+import type { AccountAction, AccountOptions } from './accounts/options.ts';
 import { findUserFile } from './accounts/user-file.ts';
 import type { Command, Io } from './command.ts';
 import { printable } from './terminal.ts';
@@ -56,6 +56,7 @@ export const users: Command = {
     const { values, positionals } = parseArgs({ args: rest, allowPositionals: true, options: OPTIONS });
     const options: AccountOptions = values;
     const [name, ...more] = positionals;
+    if (!isAction(action)) return refuse(io, unknownAction(action));
     const wrong = usage(action, name, more, options);
     if (wrong !== undefined) return refuse(io, wrong);
     if (action === 'hash') return hashCommand(name, options, io);
@@ -82,27 +83,30 @@ const OPTIONS = {
 } as const;
 
 /** Which options each action takes beside --json. */
-const TAKES: ReadonlyMap<string, readonly (keyof AccountOptions)[]> = new Map([
-  ['list', ['config', 'file']],
-  ['add', ['config', 'file', 'display-name', 'email', 'group', 'attribute', 'password-stdin']],
-  ['set', ['config', 'file', 'display-name', 'email', 'group', 'attribute']],
-  ['passwd', ['config', 'file', 'password-stdin']],
-  ['disable', ['config', 'file']],
-  ['enable', ['config', 'file']],
-  ['hash', ['verify']],
-]);
+const TAKES = {
+  list: ['config', 'file'],
+  add: ['config', 'file', 'display-name', 'email', 'group', 'attribute', 'password-stdin'],
+  set: ['config', 'file', 'display-name', 'email', 'group', 'attribute'],
+  passwd: ['config', 'file', 'password-stdin'],
+  disable: ['config', 'file'],
+  enable: ['config', 'file'],
+  hash: ['verify'],
+} as const satisfies Readonly<Record<AccountAction | 'list' | 'hash', readonly (keyof AccountOptions)[]>>;
+
+type Action = keyof typeof TAKES;
+
+function isAction(word: string): word is Action {
+  return Object.hasOwn(TAKES, word);
+}
 
 function usage(
-  action: string,
+  action: Action,
   name: string | undefined,
   more: readonly string[],
   options: AccountOptions,
 ): string | undefined {
-  const takes = TAKES.get(action);
-  if (takes === undefined) return unknownAction(action);
-  const stray = Object.keys(OPTIONS).find(
-    (key) => key in options && key !== 'json' && !takes.some((taken) => taken === key),
-  );
+  const takes: readonly string[] = TAKES[action];
+  const stray = Object.keys(OPTIONS).find((key) => key in options && key !== 'json' && !takes.includes(key));
   if (stray !== undefined) return `${action} does not take --${stray}.`;
   if (more.length > 0) return `"${printable(more[0] ?? '')}" is one word too many.`;
   if (action === 'hash') return undefined;
@@ -113,11 +117,11 @@ function usage(
   return name === undefined ? `${action} needs the name of an account.` : undefined;
 }
 
-function unknownAction(action: string): string {
-  const actions = [...TAKES.keys(), 'token'];
-  if (action === '' || action.startsWith('-')) return `say ${oneOf(actions)}.`;
-  const near = suggest(action, actions);
-  return `there is no "${printable(action)}".${near === undefined ? '' : ` Did you mean ${near}?`}`;
+function unknownAction(word: string): string {
+  const actions = [...Object.keys(TAKES), 'token'];
+  if (word === '' || word.startsWith('-')) return `say ${oneOf(actions)}.`;
+  const near = suggest(word, actions);
+  return `there is no "${printable(word)}".${near === undefined ? '' : ` Did you mean ${near}?`}`;
 }
 
 function refuse(io: Io, said: string): number {

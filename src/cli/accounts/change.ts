@@ -12,7 +12,7 @@ import { nearest } from '../misnamed.ts';
 import { inkFor, patiently, printable } from '../terminal.ts';
 import { readAttributeOptions } from './attribute-option.ts';
 import { inventPassword, newHash, readPassword } from './new-password.ts';
-import type { AccountOptions } from './options.ts';
+import type { AccountAction, AccountOptions } from './options.ts';
 import { judge, problemLines, type UserFile } from './user-file.ts';
 
 /** Why nothing was changed, for the terminal, with the exit code. */
@@ -33,7 +33,7 @@ interface Change {
 
 /** add, set, passwd, disable and enable: one account, one write. */
 export async function changeAccount(
-  action: string,
+  action: AccountAction,
   name: string,
   file: UserFile,
   options: AccountOptions,
@@ -52,7 +52,7 @@ export async function changeAccount(
 }
 
 async function change(
-  action: string,
+  action: AccountAction,
   name: string,
   file: UserFile,
   options: AccountOptions,
@@ -83,7 +83,7 @@ interface Present {
 }
 
 /** What is there; undefined when there is no file yet and the first account makes it. */
-async function present(file: UserFile, action: string, io: Io): Promise<Result<Present | undefined, Refusal>> {
+async function present(file: UserFile, action: AccountAction, io: Io): Promise<Result<Present | undefined, Refusal>> {
   if (action === 'add' && (await isAbsent(file.path))) return ok(undefined);
   const bytes = await readBytes(file.path);
   if (!bytes.ok) return err({ said: problemLines(file, [bytes.error], inkFor(io)), code: 2 });
@@ -118,7 +118,7 @@ function missing(name: string, before: Present | undefined, file: UserFile): Ref
 }
 
 async function attributes(
-  action: string,
+  action: AccountAction,
   name: string,
   options: AccountOptions,
   io: Io,
@@ -194,10 +194,10 @@ async function newErrors(
   return `${problemLines(file, fresh, inkFor(io))}Nothing was changed.\n`;
 }
 
-function told(action: string, name: string, file: UserFile, invented: string | undefined, io: Io): string {
+function told(action: AccountAction, name: string, file: UserFile, invented: string | undefined, io: Io): string {
   const ink = inkFor(io);
   const who = ink.strong(printable(name));
-  const done: Record<string, string> = {
+  const done: Readonly<Record<AccountAction, string>> = {
     add: `${who} is added to ${file.path}.`,
     set: `${who} is changed in ${file.path}.`,
     passwd: `${who} has a new password in ${file.path}; sessions of the account end on their next request.`,

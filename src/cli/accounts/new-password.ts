@@ -7,9 +7,9 @@ import type { Io } from '../command.ts';
 /** 32 letters and digits that nobody mistakes for another: five bits each. */
 const ALPHABET = 'abcdefghijkmnpqrstuvwxyz23456789';
 
-/** 100 random bits in five groups of four. */
-export function inventPassword(): string {
-  const letters = [...randomKey(20)].map((byte) => ALPHABET[byte & 31]).join('');
+/** Groups of four letters and digits, 20 random bits each: 100 bits unless fewer groups are asked for. */
+export function inventPassword(groups = 5): string {
+  const letters = [...randomKey(4 * groups)].map((byte) => ALPHABET[byte & 31]).join('');
   return (letters.match(/.{4}/g) ?? []).join('-');
 }
 

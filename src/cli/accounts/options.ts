@@ -1,3 +1,6 @@
+/** What `lintel users` does to one account. */
+export type AccountAction = 'add' | 'set' | 'passwd' | 'disable' | 'enable';
+
 /** What the actions of `lintel users` take. */
 export interface AccountOptions {
   readonly config?: string[];

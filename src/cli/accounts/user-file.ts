@@ -6,7 +6,8 @@ import type { Search } from '../../sources/file/directory.ts';
 import { type Judged, judgeUserFile } from '../../sources/file/file-source.ts';
 import type { UserFileProblem } from '../../sources/file/node.ts';
 import type { Io } from '../command.ts';
-import { type Ink, printable } from '../terminal.ts';
+import { problemReport, problemText } from '../problems.ts';
+import type { Ink } from '../terminal.ts';
 import type { AccountOptions } from './options.ts';
 
 /** Where the accounts are, and how people find theirs. */
@@ -21,7 +22,7 @@ export async function findUserFile(options: AccountOptions, io: Io): Promise<Res
     return ok({ path: resolve(options.file), search: { email: false, caseInsensitive: false } });
   }
   const loaded = await loadConfig(options.config ?? [], io.env);
-  if (!loaded.ok) return err(loaded.problems.map((p) => `${p.file}:${p.line}:${p.column}: ${p.message}\n`).join(''));
+  if (!loaded.ok) return err(problemReport(loaded.problems, io, 'lintel users: the configuration has '));
   const { users } = loaded.settings;
   if (users === undefined) {
     return err('lintel users: the configuration has no users: key. Add "users: file:./users.yml" to it.\n');
@@ -35,12 +36,5 @@ export function judge(file: UserFile, bytes: Buffer): Promise<Judged> {
 
 /** Problems as they are written below each other: place, sentence, and what to do. */
 export function problemLines(file: UserFile, problems: readonly UserFileProblem[], ink: Ink): string {
-  return problems
-    .map((p) => {
-      const place = p.line === 0 ? file.path : `${file.path}:${p.line}:${p.column}`;
-      const severity = p.severity === 'error' ? ink.bad('error') : ink.care('warning');
-      const hint = p.hint === undefined ? '' : `\n  ${ink.quiet(printable(p.hint))}`;
-      return `${ink.strong(printable(place))} ${severity}\n  ${printable(p.message)}${hint}\n`;
-    })
-    .join('');
+  return problems.map((p) => `${problemText({ ...p, file: file.path }, ink)}\n`).join('');
 }

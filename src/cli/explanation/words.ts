@@ -1,12 +1,13 @@
+import { subjectText } from '../../config/coverage.ts';
 import type { Challenge, Decision, DenyReason } from '../../core/decision.ts';
 import { FAULTS } from '../../core/fault.ts';
 import type { Step } from '../../core/policy/explain.ts';
-import type { Rule, SubjectPattern } from '../../core/policy/rule.ts';
+import type { Rule } from '../../core/policy/rule.ts';
 import type { Subject } from '../../core/subject.ts';
 
 /** What a rule says, in the words of the configuration. */
 export function saidBy(rule: Rule): string {
-  const whom = rule.subjects.map((all) => all.map(subjectWord).join(' and ')).join(', or ');
+  const whom = rule.subjects.map((all) => all.map(subjectText).join(' and ')).join(', or ');
   switch (rule.outcome.kind) {
     case 'everyone':
       return 'allow everyone';
@@ -16,21 +17,6 @@ export function saidBy(rule: Rule): string {
       return `deny ${whom || 'everyone'}`;
     default:
       return rule.outcome satisfies never;
-  }
-}
-
-function subjectWord(pattern: SubjectPattern): string {
-  switch (pattern.kind) {
-    case 'user':
-      return `user:${pattern.name}`;
-    case 'group':
-      return `group:${pattern.name}`;
-    case 'client':
-      return `oauth2:client:${pattern.id}`;
-    case 'not':
-      return `not ${subjectWord(pattern.of)}`;
-    default:
-      return pattern satisfies never;
   }
 }
 

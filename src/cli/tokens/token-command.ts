@@ -3,8 +3,10 @@ import type { Settings } from '../../config/settings.ts';
 import { type AppToken, isCurrent, MAX_TOKENS, tokenSecret } from '../../core/app-token.ts';
 import { systemClock } from '../../ops/clock.ts';
 import { systemSecrets } from '../../ops/secrets.ts';
+import type { ControlledStore } from '../../server/control.ts';
 import type { Io } from '../command.ts';
-import { type StoreReach, withStore } from '../reach-store.ts';
+import { problemReport } from '../problems.ts';
+import { withStore } from '../reach-store.ts';
 import { columns, inkFor, minute, patiently, printable, stamp, toType } from '../terminal.ts';
 import { readTokenOptions, type TokenOptions } from './options.ts';
 import { noAccount, type Refusal, wanted } from './wanted.ts';
@@ -16,15 +18,15 @@ export async function tokenCommand(args: readonly string[], io: Io): Promise<num
   const options = read.value;
   const loaded = await loadConfig(options.config, io.env);
   if (!loaded.ok) {
-    for (const p of loaded.problems) io.err(`${p.file}:${p.line}:${p.column}: ${p.message}\n`);
+    io.err(problemReport(loaded.problems, io, 'lintel users: the configuration has '));
     return 2;
   }
   const { settings } = loaded;
-  const work = (store: StoreReach) => ACTIONS[options.action](store, options, settings, io);
+  const work = (store: ControlledStore) => ACTIONS[options.action](store, options, settings, io);
   return patiently(io, 'Asking the store', withStore('users', settings, options.config, io, work));
 }
 
-type Action = (store: StoreReach, options: TokenOptions, settings: Settings, io: Io) => Promise<number>;
+type Action = (store: ControlledStore, options: TokenOptions, settings: Settings, io: Io) => Promise<number>;
 
 const ACTIONS: Readonly<Record<TokenOptions['action'], Action>> = { add, list, revoke };
 
@@ -33,7 +35,7 @@ function refuse(io: Io, { said, code }: Refusal): number {
   return code;
 }
 
-async function add(store: StoreReach, options: TokenOptions, settings: Settings, io: Io): Promise<number> {
+async function add(store: ControlledStore, options: TokenOptions, settings: Settings, io: Io): Promise<number> {
   const want = await wanted(options, settings, systemClock.now());
   if (!want.ok) return refuse(io, want.error);
   const token: AppToken = { id: systemSecrets.id(), ...want.value };
@@ -79,7 +81,7 @@ function machine(t: AppToken) {
   return { id, user, label, apps, ...times, createdBy };
 }
 
-async function list(store: StoreReach, options: TokenOptions, settings: Settings, io: Io): Promise<number> {
+async function list(store: ControlledStore, options: TokenOptions, settings: Settings, io: Io): Promise<number> {
   const { word: user, json } = options;
   const found = await store.listTokens(user === undefined ? { kind: 'all' } : { kind: 'user', user });
   if (json) io.out(`${JSON.stringify(found.map(machine), undefined, 2)}\n`);
@@ -114,7 +116,7 @@ function table(found: readonly AppToken[], config: readonly string[], io: Io): s
   return `${columns([head, ...rows])}\nTo take one back: ${next}; or with --user NAME.\n`;
 }
 
-async function revoke(store: StoreReach, options: TokenOptions, settings: Settings, io: Io): Promise<number> {
+async function revoke(store: ControlledStore, options: TokenOptions, settings: Settings, io: Io): Promise<number> {
   const { word: id, user, json } = options;
   const revoked = await store.revokeTokens(user === undefined ? { kind: 'id', id: id ?? '' } : { kind: 'user', user });
   if (json) io.out(`${JSON.stringify({ revoked })}\n`);

@@ -2,15 +2,13 @@ import { NO_HEADER_NAMES, type UserSource } from '../../core/ports.ts';
 import { plainUser, type User } from '../../core/subject.ts';
 import { randomKey } from '../../ops/secrets.ts';
 import { hashPassword, NOBODYS_HASH } from '../../passwords/hash.ts';
+import { inventPassword } from '../accounts/new-password.ts';
 
 /** Somebody who can sign in to the demo, with a password that exists until it ends. */
 export interface Person {
   readonly user: User;
   readonly password: string;
 }
-
-/** Letters and digits that nobody mistakes for another. */
-const ALPHABET = 'abcdefghjkmnpqrstuvwxyz23456789';
 
 /** Alice, who is an admin, and Bob, who is not. Takes some tenths of a second: passwords are hashed as real ones are. */
 export function inventPeople(): readonly Person[] {
@@ -19,18 +17,7 @@ export function inventPeople(): readonly Person[] {
 
 function person(name: string, displayName: string, groups: readonly string[]): Person {
   const user = plainUser({ name, displayName, emails: [`${name}@example.com`], groups, epoch: 'demo' });
-  return { user, password: inventPassword() };
-}
-
-/** Three times four characters, about 59 random bits. Bytes that would make some letters likelier are thrown away. */
-function inventPassword(): string {
-  let text = '';
-  while (text.length < 12) {
-    for (const byte of randomKey(16)) {
-      if (byte < ALPHABET.length * 8 && text.length < 12) text += ALPHABET[byte % ALPHABET.length];
-    }
-  }
-  return [text.slice(0, 4), text.slice(4, 8), text.slice(8)].join('-');
+  return { user, password: inventPassword(3) };
 }
 
 /** A source that lives in memory and never changes. */
