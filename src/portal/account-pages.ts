@@ -95,8 +95,8 @@ function item(
   verb: string,
 ): Html {
   return html`<li><div><strong>${what}</strong>${mark !== undefined && html` <span class="mark-word">${mark}</span>`}
-<small>${join(details.flatMap((d, i): Piece[] => (i === 0 ? [d] : [' · ', d])))}</small></div>
-<form method="post" action="${action}"><input type="hidden" name="id" value="${id}"><button class="small" type="submit">${verb}<span class="unseen"> ${what}</span></button></form></li>
+<small id="about-${id}">${join(details.flatMap((d, i): Piece[] => (i === 0 ? [d] : [' · ', d])))}</small></div>
+<form method="post" action="${action}"><input type="hidden" name="id" value="${id}"><button class="small" type="submit" aria-describedby="about-${id}">${verb}<span class="unseen"> ${what}${mark !== undefined && `, ${mark}`}</span></button></form></li>
 `;
 }
 

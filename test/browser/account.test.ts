@@ -92,6 +92,11 @@ suite('the account page in Chromium', { skip: missing('chromium') }, () => {
     await page.locator('#secret').click();
     await page.getByRole('link', { name: 'Done' }).click();
     const sessions = (await world.store.list({ kind: 'user', user: 'alice' })).map((s) => s.session);
+    equal(
+      await page.getByRole('button', { name: /^Sign out .+, this browser$/ }).count(),
+      1,
+      'two of a kind are told apart',
+    );
     await page.getByRole('button', { name: 'Sign out everywhere' }).click();
     await page.waitForURL(`${portal}/signed-out`);
     deepEqual(await world.store.list({ kind: 'user', user: 'alice' }), []);
