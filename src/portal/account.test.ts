@@ -232,7 +232,7 @@ test('lists where somebody is signed in, this browser marked, and signs out one 
   store.open(sessionOf('bobs', { ...times, userAgent: 'Bob/1.0', user: 'bob' }), []);
   const page = await client.get(ACCOUNT);
   match(page.body, /Firefox on Linux<\/strong>\s*<small\b[^>]*>203\.0\.113\.9/);
-  equal(page.body.match(/this browser<\/span>/g)?.length, 1);
+  equal(page.body.match(/>this browser<\/span>/g)?.length, 1);
   for (const hidden of ['Dead', 'Old/', 'Bob']) ok(!page.body.includes(hidden), hidden);
   await client.post(`${ACCOUNT}/sessions/revoke`, { id: 'bobs' });
   equal(store.list({ kind: 'id', id: 'bobs' }).length, 1, "somebody else's stays");
