@@ -5,7 +5,7 @@ import { err, ok, type Result } from '../core/result.ts';
 import { quoteAddress } from '../core/text/quote.ts';
 import { answer } from './answer.ts';
 import { OF_AUTHELIA } from './of-authelia.ts';
-import { endpointParameter, forwarded } from './read.ts';
+import { capitals, endpointParameter, forwarded } from './read.ts';
 
 /**
  * nginx `auth_request`: `X-Original-URL` (absolute) and `X-Original-Method`. The client's own `X-Forwarded-*` arrive
@@ -20,7 +20,7 @@ export const authRequest: Dialect = {
     const h = wire.headers;
     const url = forwarded(peer, h, 'x-original-url', 'X-Original-URL');
     if (!url.ok) return url;
-    const method = forwarded(peer, h, 'x-original-method', 'X-Original-Method');
+    const method = capitals(forwarded(peer, h, 'x-original-method', 'X-Original-Method'));
     if (!method.ok) return method;
     const parts = splitUrl(url.value);
     if (!parts.ok) return parts;

@@ -5,7 +5,7 @@ import { err, ok } from '../core/result.ts';
 import { quote } from '../core/text/quote.ts';
 import { answer } from './answer.ts';
 import { OF_AUTHELIA } from './of-authelia.ts';
-import { connectionScheme, forwarded, forwardedOr, headerText } from './read.ts';
+import { capitals, connectionScheme, forwarded, forwardedOr, headerText } from './read.ts';
 
 /**
  * Envoy's HTTP ext_authz: the check request *is* the original one with a prefix before its path. Method from the
@@ -19,6 +19,8 @@ export const extAuthz: Dialect = {
   hasDefaultPortal: true,
   takesSubpaths: true,
   read(wire, peer, endpointPath) {
+    const method = capitals(ok(wire.method));
+    if (!method.ok) return method;
     const scheme = forwardedOr(peer, wire.headers, 'x-forwarded-proto', 'X-Forwarded-Proto', connectionScheme(wire));
     if (!scheme.ok) return scheme;
     const authority = forwarded(peer, wire.headers, 'host', 'Host');
@@ -27,7 +29,7 @@ export const extAuthz: Dialect = {
     const uri = rest.startsWith('//') ? rest.slice(1) : rest;
     if (!uri.startsWith('/')) return err(fault('TARGET-MISSING', `the path after ${quote(endpointPath)} is missing.`));
     const client = forwardedClient(wire.headers, peer);
-    return ok({ parts: { scheme: scheme.value, authority: authority.value, uri, method: wire.method, client } });
+    return ok({ parts: { scheme: scheme.value, authority: authority.value, uri, method: method.value, client } });
   },
   portalOverride: (wire) => headerText(wire.headers, 'x-authelia-url'),
   write: (decision, r) => answer(decision, r, { only401And403: false, requestFaultStatus: undefined }),

@@ -3,7 +3,7 @@ import { forwardedClient } from '../core/peer.ts';
 import { ok } from '../core/result.ts';
 import { answer } from './answer.ts';
 import { OF_AUTHELIA } from './of-authelia.ts';
-import { connectionScheme, endpointParameter, forwarded, forwardedOr } from './read.ts';
+import { capitals, connectionScheme, endpointParameter, forwarded, forwardedOr } from './read.ts';
 
 /**
  * Traefik, Caddy, HAProxy: `X-Forwarded-Method/-Proto/-Host/-Uri/-For` (contract §2.2). `Host` never stands in for
@@ -17,7 +17,7 @@ export const forwardAuth: Dialect = {
   hasDefaultPortal: true,
   read(wire, peer) {
     const h = wire.headers;
-    const method = forwarded(peer, h, 'x-forwarded-method', 'X-Forwarded-Method');
+    const method = capitals(forwarded(peer, h, 'x-forwarded-method', 'X-Forwarded-Method'));
     if (!method.ok) return method;
     const scheme = forwardedOr(peer, h, 'x-forwarded-proto', 'X-Forwarded-Proto', connectionScheme(wire));
     if (!scheme.ok) return scheme;

@@ -8,7 +8,7 @@ import type { Wire } from '../core/wire.ts';
 import { answer } from './answer.ts';
 import { splitUrl } from './auth-request.ts';
 import { OF_AUTHELIA } from './of-authelia.ts';
-import { connectionScheme, endpointParameter, forwarded, forwardedOr, headerText, present } from './read.ts';
+import { capitals, connectionScheme, endpointParameter, forwarded, forwardedOr, headerText, present } from './read.ts';
 
 /**
  * `/api/verify`, for snippets older than the other endpoints. It is the one endpoint where two families may arrive;
@@ -21,7 +21,7 @@ export const legacy: Dialect = {
   hasDefaultPortal: false,
   takesSubpaths: true,
   read(wire, peer) {
-    const method = forwardedOr(peer, wire.headers, 'x-forwarded-method', 'X-Forwarded-Method', wire.method);
+    const method = capitals(forwardedOr(peer, wire.headers, 'x-forwarded-method', 'X-Forwarded-Method', wire.method));
     if (!method.ok) return method;
     const facts = { method: method.value, client: forwardedClient(wire.headers, peer) };
     const hasUri = present(wire.headers, 'x-forwarded-uri');

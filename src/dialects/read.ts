@@ -3,6 +3,7 @@ import type { TrustedPeer } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { first, type HeaderList, type Single, single } from '../core/text/header-list.ts';
 import type { WebScheme } from '../core/text/origin.ts';
+import { quote } from '../core/text/quote.ts';
 import { decodeComponent } from '../core/text/url-encode.ts';
 import { decodeUtf8 } from '../core/text/utf8.ts';
 import type { Wire } from '../core/wire.ts';
@@ -31,6 +32,12 @@ export function forwardedOr(
 ): Result<string, Fault> {
   const found = single(headers, name);
   return found.kind === 'absent' ? ok(absent) : theOne(found, shown);
+}
+
+/** A method as Authelia takes it (contract authelia.md §2.2): any word of capitals, and nothing beside them. */
+export function capitals(method: Result<string, Fault>): Result<string, Fault> {
+  if (!method.ok || /^[A-Z]+$/.test(method.value)) return method;
+  return err(fault('TARGET-METHOD', `method ${quote(method.value)}`));
 }
 
 /** True when the header is there at all. */

@@ -112,7 +112,7 @@ function readsAlike(raw: string, pairs: readonly QueryPair[], groups: Rule['quer
   return true;
 }
 
-/** As Authelia: the first value of a key counts for equality and patterns; "not" needs the key to be there. */
+/** As Authelia: the first value of a key counts for equality and patterns; that of an absent key is empty. */
 function queryCondition(c: QueryCondition, pairs: readonly QueryPair[]): boolean {
   const values = pairs.filter((p) => p.key === c.key).map((p) => p.value);
   switch (c.operator) {
@@ -121,9 +121,9 @@ function queryCondition(c: QueryCondition, pairs: readonly QueryPair[]): boolean
     case 'absent':
       return values.length === 0;
     case 'equal':
-      return values[0] === c.value;
+      return (values[0] ?? '') === c.value;
     case 'not equal':
-      return values[0] !== c.value;
+      return (values[0] ?? '') !== c.value;
     case 'pattern':
       return c.regex.test(values[0] ?? '');
     case 'not pattern':

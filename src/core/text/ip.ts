@@ -101,9 +101,11 @@ export function parseNetwork(text: string): Network | undefined {
   };
 }
 
+/** IPv4 addresses lie in networks of IPv4 only, however those are spelled: `::/0` is every address of IPv6. */
 export function contains(network: Network, ip: Ip): boolean {
   const { words: n, masks: m } = network;
   const w = ip.words;
+  if (m[2] !== 0xffffffff && w[2] === MAPPED && w[1] === 0 && w[0] === 0) return false;
   return (
     (w[3] & m[3]) >>> 0 === n[3] &&
     (w[2] & m[2]) >>> 0 === n[2] &&
