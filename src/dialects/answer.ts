@@ -1,3 +1,4 @@
+import { BASE_HEADERS } from '../core/base-headers.ts';
 import type { Challenge, Decision } from '../core/decision.ts';
 import type { Rendering } from '../core/dialect.ts';
 import { FAULTS, type Fault, type FaultId } from '../core/fault.ts';
@@ -16,14 +17,6 @@ export interface AnswerStyle {
 
 const NO_STORE = ['Cache-Control', 'no-store'] as const;
 const PLAIN = ['Content-Type', 'text/plain; charset=utf-8', ...NO_STORE] as const;
-const PAGE_HEADERS = [
-  'X-Content-Type-Options',
-  'nosniff',
-  'Referrer-Policy',
-  'strict-origin-when-cross-origin',
-  'X-Frame-Options',
-  'DENY',
-] as const;
 
 const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',
@@ -106,7 +99,7 @@ export function redirectStatus(r: Rendering): 302 | 303 {
 }
 
 function redirect(status: 302 | 303 | 401, location: string, r: Rendering): Reply {
-  const headers = ['Location', location, ...NO_STORE, ...PAGE_HEADERS, 'X-Lintel-Error', 'SIGN-IN-NEEDED'];
+  const headers = ['Location', location, ...NO_STORE, ...BASE_HEADERS, 'X-Lintel-Error', 'SIGN-IN-NEEDED'];
   if (r.target?.method === 'HEAD') return { status, headers, body: '' };
   if (status === 401 && prefersJson(r.wire.headers)) {
     const { says, fix } = FAULTS['SIGN-IN-NEEDED'];

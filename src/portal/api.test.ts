@@ -132,6 +132,51 @@ test('logout', async () => {
   deepEqual(unsafe.data, { status: 'OK', data: { safeTargetURL: false } });
 });
 
+test('logout without a body ends the session too', async () => {
+  const client = fresh();
+  await first(client);
+  equal((await client.send('POST', `${PORTAL}/api/logout`, ['Content-Type', 'application/json'], 'junk')).status, 400);
+  equal((await client.world.store.list({ kind: 'all' })).length, 1);
+  const answer = await client.send('POST', `${PORTAL}/api/logout`, [], '');
+  deepEqual(answer.data, { status: 'OK', data: { safeTargetURL: false } });
+  equal((await client.world.store.list({ kind: 'all' })).length, 0);
+});
+
+test('first factor: a field of another type is a bad body', async () => {
+  for (const bad of [{ keepMeLoggedIn: 'true' }, { targetURL: 1 }, { requestMethod: ['GET'] }, { targetURL: {} }]) {
+    const client = fresh();
+    const answer = await first(client, bad);
+    equal(answer.status, 401, JSON.stringify(bad));
+    equal((await client.world.store.list({ kind: 'all' })).length, 0);
+  }
+  const nulls = { keepMeLoggedIn: null, targetURL: null, requestMethod: null };
+  equal((await first(fresh(), nulls)).status, 200);
+});
+
+test('first factor: the rule is that of the method which was stopped', async () => {
+  const writes = { ...rule(TWO_FACTOR), methods: ['POST'] };
+  const apps = [app('Grafana', 'https://grafana.example.com', [writes, rule(SIGNED_IN)])];
+  const targetURL = 'https://grafana.example.com/';
+  for (const requestMethod of [undefined, '', 'GET', 'PUT']) {
+    const answer = await first(fresh(apps), { targetURL, requestMethod });
+    deepEqual(answer.data, { status: 'OK', data: { redirect: targetURL } });
+  }
+  deepEqual((await first(fresh(apps), { targetURL, requestMethod: 'POST' })).data, { status: 'OK' });
+});
+
+test('every JSON answer carries the base headers', async () => {
+  const client = fresh();
+  for (const path of ['/api/health', '/api/state', '/api/nothing']) {
+    const answer = await client.get(`${PORTAL}${path}`);
+    equal(answer.header('x-content-type-options'), 'nosniff');
+    equal(answer.header('referrer-policy'), 'strict-origin-when-cross-origin');
+    equal(answer.header('x-frame-options'), 'DENY');
+    equal(answer.header('x-dns-prefetch-control'), 'off');
+    match(answer.header('permissions-policy') ?? '', /camera=\(\)/);
+    equal(answer.header('pragma'), 'no-cache');
+  }
+});
+
 test('safe redirection asks who it is first', async () => {
   const client = fresh();
   const ask = (uri: string) => client.json(`${PORTAL}/api/checks/safe-redirection`, { uri });

@@ -3,7 +3,7 @@ import { fault } from '../core/fault.ts';
 import type { JsonObject } from '../core/json.ts';
 import { first } from '../core/text/header-list.ts';
 import type { Reply } from '../core/wire.ts';
-import { parseObject, text, truth } from './json-body.ts';
+import { hasTypes, parseObject, text, truth } from './json-body.ts';
 import { judge } from './judge.ts';
 import { clearedCookies, type SignInFailure, signIn } from './open-session.ts';
 import { portalPresence } from './portal-presence.ts';
@@ -89,11 +89,13 @@ async function firstFactor(v: Visit): Promise<Reply> {
   if (foreign !== undefined) return broken(v, foreign);
   const body = await bodyOf(v);
   const [username, password] = [text(body, 'username'), text(body, 'password')];
-  if (username === undefined || password === undefined) return json(401, REFUSED);
+  if (body === undefined || username === undefined || password === undefined) return json(401, REFUSED);
+  if (!hasTypes(body, { keepMeLoggedIn: 'boolean', targetURL: 'string', requestMethod: 'string' }))
+    return json(401, REFUSED);
   const remember = truth(body, 'keepMeLoggedIn');
   const opened = await signIn(v.deps, v.r, { username: username.trim(), password, remember });
   if (!opened.ok) return failed(v, opened.error);
-  const target = destination(v, opened.value.who, text(body, 'targetURL'));
+  const target = destination(v, opened.value.who, text(body, 'targetURL'), text(body, 'requestMethod'));
   return done(target === undefined ? undefined : { redirect: target }, opened.value.cookies);
 }
 
@@ -114,12 +116,20 @@ function failed(v: Visit, why: SignInFailure): Reply {
   }
 }
 
-/** Contract §2.8: the target when it is safe and asks for no second factor, also where the answer will be "deny". */
-function destination(v: Visit, who: SignedIn, targetUrl: string | undefined): string | undefined {
+/**
+ * Contract §2.8: the target when it is safe and the rule for the method that was stopped asks for no second factor, also
+ * where the answer will be "deny".
+ */
+function destination(
+  v: Visit,
+  who: SignedIn,
+  targetUrl: string | undefined,
+  method: string | undefined,
+): string | undefined {
   const policy = v.deps.policy();
   const wish = wishOf(v, addressOnly(targetUrl));
   if (wish.kind === 'app') {
-    const verdict = judge(policy, { ...wish.to.target, client: v.r.client }, subjectOf(who));
+    const verdict = judge(policy, { ...wish.to.target, method: method || 'GET', client: v.r.client }, subjectOf(who));
     return verdict.kind === 'level' ? undefined : wish.to.href;
   }
   const rules = [...policy.source.rules, ...policy.source.apps.flatMap((a) => a.rules)];
@@ -131,7 +141,8 @@ function destination(v: Visit, who: SignedIn, targetUrl: string | undefined): st
 async function logout(v: Visit): Promise<Reply> {
   const foreign = foreignChange(v.r.wire, v.r.site.origin, 'json');
   if (foreign !== undefined) return broken(v, foreign);
-  const body = await bodyOf(v);
+  // Whoever says nothing wants to leave all the same.
+  const body = first(v.r.wire.headers, 'content-type') === undefined ? {} : await bodyOf(v);
   if (body === undefined) return faultJson('REQUEST-MALFORMED');
   const ended = await endPortalSession(v);
   if (!ended.ok) return broken(v, ended.error);

@@ -16,6 +16,14 @@ export function text(object: JsonObject | undefined, name: string): string | und
   return typeof value === 'string' ? value : undefined;
 }
 
+/** True where every member of these names is absent, null or of the type that is said: how Go reads JSON into a struct. */
+export function hasTypes(object: JsonObject, types: Readonly<Record<string, 'string' | 'boolean'>>): boolean {
+  return Object.entries(types).every(([name, type]) => {
+    const value = member(object, name) ?? undefined;
+    return value === undefined || typeof value === type;
+  });
+}
+
 /** True for an own member that is `true`, and for nothing that merely counts as such. */
 export function truth(object: JsonObject | undefined, name: string): boolean {
   return object !== undefined && member(object, name) === true;

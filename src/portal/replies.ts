@@ -1,3 +1,4 @@
+import { JSON_HEADERS } from '../core/base-headers.ts';
 import { FAULTS, type FaultId, faultStatus } from '../core/fault.ts';
 import type { Reply } from '../core/wire.ts';
 import { INLINE_SCRIPT, INLINE_STYLE } from './assets.ts';
@@ -63,22 +64,7 @@ export function redirect(status: 302 | 303, location: string, more: Headers = []
 }
 
 export function json(status: number, value: unknown, more: Headers = []): Reply {
-  const headers = [
-    'Content-Type',
-    'application/json; charset=utf-8',
-    ...NO_STORE,
-    'Pragma',
-    'no-cache',
-    ...NOSNIFF,
-    'Content-Security-Policy',
-    "default-src 'none'",
-    'X-Frame-Options',
-    'DENY',
-    'Referrer-Policy',
-    'no-referrer',
-    ...more,
-  ];
-  return { status, headers, body: JSON.stringify(value) };
+  return { status, headers: [...JSON_HEADERS, ...more], body: JSON.stringify(value) };
 }
 
 /** The envelope of the JSON API for a fault: id, what happened, what to do. */

@@ -1,4 +1,5 @@
 import type { App } from '../core/app.ts';
+import { JSON_HEADERS } from '../core/base-headers.ts';
 import { doorPath, PING } from '../core/door-path.ts';
 import { type Fault, fault } from '../core/fault.ts';
 import type { TrustedPeer, TrustedProxies } from '../core/peer.ts';
@@ -215,8 +216,7 @@ function health(house: House, wire: Wire): Reply {
   if (wire.method !== 'GET' && wire.method !== 'HEAD') {
     return house.error(wire, fault('METHOD-NOT-ALLOWED', wire.method), ['Allow', 'GET, HEAD']);
   }
-  const headers = ['Content-Type', 'application/json; charset=utf-8', 'Cache-Control', 'no-store'];
-  return { status: 200, headers, body: '{"status":"OK"}' };
+  return { status: 200, headers: JSON_HEADERS, body: '{"status":"OK"}' };
 }
 
 async function toPortal(

@@ -145,11 +145,22 @@ function compare(reply: Reply, c: Case): void {
     assert.match(headerOf(reply, 'x-lintel-error') ?? '', /^[A-Z][A-Z-]+$/, 'an error id');
   }
   if (e.allow !== undefined) assert.deepEqual(valuesOf(reply, 'allow'), [e.allow]);
+  if (e.location !== undefined && reply.status !== 301) assertBaseHeaders(reply);
   if (e.noSetCookie) assert.deepEqual(valuesOf(reply, 'set-cookie'), []);
   if (e.retryAfter) assert.match(headerOf(reply, 'retry-after') ?? '', /^[1-9]\d*$/);
   assert.ok(valuesOf(reply, 'set-cookie').length <= 1, 'nginx relays only the first Set-Cookie of a check');
   if (reply.status !== 301) assert.match(headerOf(reply, 'cache-control') ?? '', /no-store/);
   compareBody(reply, c);
+}
+
+/** The security headers of every answer that leads somewhere (contract §2.5). */
+function assertBaseHeaders(reply: Reply): void {
+  const of = (name: string) => valuesOf(reply, name).join();
+  assert.equal(of('x-content-type-options'), 'nosniff');
+  assert.equal(of('referrer-policy'), 'strict-origin-when-cross-origin');
+  assert.equal(of('x-frame-options'), 'DENY');
+  assert.equal(of('x-dns-prefetch-control'), 'off');
+  assert.match(of('permissions-policy'), /camera=\(\)/);
 }
 
 function compareBody(reply: Reply, c: Case): void {

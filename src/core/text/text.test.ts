@@ -77,7 +77,8 @@ test('networks', () => {
       inside('0.0.0.0/0', '9.9.9.9') &&
       !inside('0.0.0.0/0', '::1'),
   );
-  for (const n of ['::/0', '::/80', '::ffff:0:0/95']) assert.ok(!inside(n, '1.2.3.4') && !inside(n, '::ffff:1.2.3.4'), n);
+  for (const n of ['::/0', '::/80', '::ffff:0:0/95'])
+    assert.ok(!inside(n, '1.2.3.4') && !inside(n, '::ffff:1.2.3.4'), n);
   assert.ok(inside('::/0', '::1') && inside('::ffff:0:0/96', '1.2.3.4') && inside('::ffff:1.2.3.0/120', '1.2.3.4'));
   for (const bad of ['10.0.0.0/33', '10.0.0.0/-1', '10.0.0.0/08', '::/129', '10.0.0.0/', 'lan'])
     assert.equal(parseNetwork(bad), undefined, bad);
