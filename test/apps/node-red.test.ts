@@ -95,7 +95,6 @@ suite('Node-RED', { skip: missing('node-red', 'chromium') }, () => {
 
   test('alice edits and deploys a flow, sees what it says, and signing out on her phone ends her editor', async (t) => {
     const context = await newContext(browser);
-    context.setDefaultTimeout(60_000);
     const editor = await context.newPage();
     const seen = watch(editor);
     await signInAt(editor, 'alice', `${FLOWS}/`);
@@ -139,7 +138,6 @@ suite('Node-RED', { skip: missing('node-red', 'chromium') }, () => {
 
   test('the name decides what one may: bob reads, and cannot deploy', async () => {
     const context = await newContext(browser);
-    context.setDefaultTimeout(60_000);
     const page = await context.newPage();
     const seen = watch(page);
     await signInAt(page, 'bob', `${FLOWS}/`);

@@ -121,6 +121,7 @@ export async function visitor(
     viewport: { width: options.width ?? 1024, height: 768 },
     ignoreHTTPSErrors: true,
   });
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (message) => {

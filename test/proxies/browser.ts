@@ -11,8 +11,11 @@ export async function startBrowser(scope: Scope, port: number): Promise<Browser>
   return browser;
 }
 
-export function newContext(browser: Browser, headers: Record<string, string> = {}): Promise<BrowserContext> {
-  return browser.newContext({ ignoreHTTPSErrors: true, extraHTTPHeaders: headers });
+/** A fresh visitor, with the patience that a busy machine asks for. */
+export async function newContext(browser: Browser, headers: Record<string, string> = {}): Promise<BrowserContext> {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, extraHTTPHeaders: headers });
+  context.setDefaultTimeout(60_000);
+  return context;
 }
 
 /** Fills the sign-in page that is open, found as a password manager finds it. */
