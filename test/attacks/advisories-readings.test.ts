@@ -36,6 +36,12 @@ const MIXED: readonly (readonly [path: string, served: string, by: string])[] = 
   ['/public/..%C2%A5admin', '/admin', 'the yen sign, a backslash in code page 932'],
   ['/%EF%BD%81dmin', '/admin', 'a fullwidth letter'],
   ['/ad%E2%80%8Bmin', '/admin', 'a zero width space, which file systems of Apple pass over'],
+  [
+    '//admin//../x',
+    '/admin/x',
+    'dots resolved first and slashes merged then: WHATWG, behind it a router without empty segments',
+  ],
+  ['/\\admin\\/../x', '/admin/x', 'the same with backslashes'],
   ['/admin%3F/../public', '/admin', 'a query that begins once %3F is decoded'],
   ['/admin./x', '/admin/x', 'Windows drops dots at the end of a name'],
   ['/admin%20/x', '/admin/x', 'Windows drops spaces at the end of a name'],
@@ -57,6 +63,9 @@ test('every mixture of separators that some back end has is judged, or the path 
 test('what nobody can mean well is refused: spaces among dots, more kinds of separators than readings can be judged', () => {
   for (const path of [
     '/a/%252525252e',
+    '/%20/admin',
+    '/a/%20%20',
+    '/%20\\admin',
     '/public/..%20/admin',
     '/public/.%20./admin',
     '/a%2F\\%5C;b%3Bc',

@@ -120,7 +120,7 @@ function cut(text: string): string {
   return text.includes(CUT) ? text.replace(/\u0011[^/]*/g, '') : text;
 }
 
-const DOTS_AND_SPACES = /\/(?: +\.|\.+ )[. ]*(?:\/|$)/;
+const DOTS_AND_SPACES = /\/(?: |\.+ )[. ]*(?:\/|$)/;
 const NAME_END = /([^/. ])[. ]+(?=\/|$)/g;
 
 function addForm(form: string, readings: Set<string>): PathProblem | undefined {
@@ -134,7 +134,10 @@ function addResolved(form: string, readings: Set<string>): PathProblem | undefin
   const kept = form.includes('/.') ? resolveDots(form, false) : form;
   const merged = form.includes('//') ? resolveDots(form, true) : kept;
   if (kept === undefined || merged === undefined) return 'climbs above the root';
-  readings.add(kept).add(merged);
+  readings
+    .add(kept)
+    .add(merged)
+    .add(kept.replace(/\/{2,}/g, '/'));
   return undefined;
 }
 
