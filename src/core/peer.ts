@@ -6,6 +6,12 @@ import { contains, formatIp, type Ip, type Network, parseIp } from './text/ip.ts
 /** Who holds the other end of the connection. */
 export type Peer = { readonly kind: 'ip'; readonly ip: Ip } | { readonly kind: 'unix' };
 
+/** The peer at an address as a socket tells it; a zone (fe80::1%eth0) does not count. */
+export function peerAt(address: string | undefined): Peer | undefined {
+  const ip = parseIp(address?.split('%')[0] ?? '');
+  return ip === undefined ? undefined : { kind: 'ip', ip };
+}
+
 /** `trusted_proxies`, parsed. Empty trusts nobody. */
 export interface TrustedProxies {
   readonly networks: readonly Network[];

@@ -1,5 +1,11 @@
 import { X509Certificate } from 'node:crypto';
-import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import {
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  type Server,
+  type TlsOptions,
+} from 'node:tls';
 
 /** A certificate chain and the key of its first certificate, as PEM text. */
 export interface Pair {
@@ -25,7 +31,26 @@ export interface Certificates {
 /** TLS 1.0 and 1.1 are refused (RFC 8996); ciphers are Node's. */
 const PROTOCOL = { minVersion: 'TLSv1.2' } as const;
 
+/** Certificates of a server that may be others later, for connections that come then. */
+export interface Renewable {
+  readonly options: SecureContextOptions & Pick<TlsOptions, 'SNICallback'>;
+  /** Throws when one of them is no certificate, or does not belong to its key; the old ones stay then. */
+  renew(server: Pick<Server, 'setSecureContext'>, pairs: PairChoice): void;
+}
+
 /** Throws when one of them is no certificate, or does not belong to its key. */
+export function renewable(pairs: PairChoice): Renewable {
+  let certificates = prepareCertificates(pairs);
+  return {
+    options: { ...certificates.fallback, SNICallback: (name, done) => done(null, certificates.byName(name)) },
+    renew(server, next) {
+      const prepared = prepareCertificates(next);
+      server.setSecureContext(prepared.fallback);
+      certificates = prepared;
+    },
+  };
+}
+
 export function prepareCertificates({ fallback, byName }: PairChoice): Certificates {
   const ready = byName.map((pair) => ({
     names: new X509Certificate(pair.cert),

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { answers, type Control, type ControlledStore, serveControl } from './control.ts';
+import { answers } from './bind.ts';
+import { type Control, type ControlledStore, serveControl } from './control.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

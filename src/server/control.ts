@@ -4,10 +4,10 @@
  * way: an Ask → an Answer.
  */
 
-import { rmSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { SessionStore } from '../core/ports.ts';
 import { messageOf } from '../core/thrown.ts';
+import { answers, bindSocket } from './bind.ts';
 import { type Answer, type Ask, parseAsk, toWire } from './control-wire.ts';
 
 /** What a store does for the commands of another process. */
@@ -32,36 +32,11 @@ export async function serveControl(options: {
 }): Promise<Control> {
   const { path, store } = options;
   if (await answers(path)) throw new Error(`Another Lintel with this configuration listens on ${path}.`);
-  rmSync(path, { force: true });
   const server = createServer({ allowHalfOpen: true }, (socket) => converse(socket, store));
   server.maxConnections = 16;
-  await bind(server, path);
+  await bindSocket(server, path, 0o600);
   server.unref();
   return { path, close: () => close(server) };
-}
-
-/** True when a server listens there. */
-export function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path, () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.on('error', () => resolve(false));
-  });
-}
-
-function bind(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    // The socket is made within this call: no moment passes in which it is open to others.
-    const umask = process.umask(0o177);
-    server.listen(path, () => {
-      server.off('error', reject);
-      resolve();
-    });
-    process.umask(umask);
-  });
 }
 
 function close(server: Server): Promise<void> {

@@ -10,12 +10,12 @@ import {
 import type { Socket } from 'node:net';
 import type { CheckAnswer, CheckAttributes } from '../core/check-message.ts';
 import { FAULTS, type Fault, fault } from '../core/fault.ts';
-import { type Peer, type TrustedPeer, type TrustedProxies, trustPeer, untrusted } from '../core/peer.ts';
+import { type Peer, peerAt, type TrustedPeer, type TrustedProxies, trustPeer, untrusted } from '../core/peer.ts';
 import type { MaybePromise } from '../core/ports.ts';
-import { parseIp } from '../core/text/ip.ts';
-import { type PairChoice, prepareCertificates } from './certificates.ts';
+import { type Address, bind } from './bind.ts';
+import { type PairChoice, renewable } from './certificates.ts';
 import { CODES, decodeCheck, encodeAnswer } from './grpc-codec.ts';
-import { type Address, bind, hostText, type Listening } from './listener.ts';
+import type { Listening } from './listener.ts';
 
 /** Who asks. */
 export interface Caller {
@@ -87,33 +87,14 @@ export async function listenGrpc(address: Address, face: GrpcFace, pairs?: PairC
     else session.on('stream', (stream, headers) => serve(stream, headers, peer, pairs !== undefined, face));
   });
   server.on('tlsClientError', () => {}); // node:http2 has closed the connection
-  await bind(server, address);
-  const bound = server.address();
-  const port = bound !== null && typeof bound === 'object' ? bound.port : undefined;
-  return {
-    address: address.kind === 'unix' ? `unix:${address.path}` : `${hostText(address.host)}:${port}`,
-    port,
-    renew,
-    close: (graceMs) => close(server, sessions, sockets, graceMs),
-  };
+  const bound = await bind(server, address);
+  return { ...bound, renew, close: (graceMs) => close(server, sessions, sockets, graceMs) };
 }
 
 function secureServer(pairs: PairChoice): { readonly server: Http2Server; readonly renew: Listening['renew'] } {
-  let certificates = prepareCertificates(pairs);
-  const server = createSecureServer({
-    ...OPTIONS,
-    ...certificates.fallback,
-    handshakeTimeout: WHOLE_WITHIN_MS,
-    SNICallback: (name, done) => done(null, certificates.byName(name)),
-  });
-  return {
-    server,
-    renew(next) {
-      const prepared = prepareCertificates(next);
-      server.setSecureContext(prepared.fallback);
-      certificates = prepared;
-    },
-  };
+  const certificates = renewable(pairs);
+  const server = createSecureServer({ ...OPTIONS, ...certificates.options, handshakeTimeout: WHOLE_WITHIN_MS });
+  return { server, renew: (next) => certificates.renew(server, next) };
 }
 
 /** A session that is over ends its side of the connection and waits for the other: whoever never hangs up is cut off. */
@@ -138,8 +119,7 @@ function cut(sockets: ReadonlySet<Socket>, which: (socket: Socket) => boolean): 
 
 function peerOf(session: ServerHttp2Session, address: Address): Peer | undefined {
   if (address.kind === 'unix') return { kind: 'unix' };
-  const ip = parseIp(session.socket.remoteAddress?.split('%')[0] ?? '');
-  return ip === undefined ? undefined : { kind: 'ip', ip };
+  return peerAt(session.socket.remoteAddress);
 }
 
 function serve(

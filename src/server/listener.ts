@@ -1,9 +1,9 @@
-import { unlinkSync } from 'node:fs';
 import type { IncomingMessage, Server, ServerOptions } from 'node:http';
-import { connect, Server as NetServer, Socket } from 'node:net';
+import { Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { FAULTS, type FaultId } from '../core/fault.ts';
+import { type Address, type Bound, bind } from './bind.ts';
 import type { PairChoice } from './certificates.ts';
 import type { ArrivedRequest, ClientResponse, Handler } from './client.ts';
 import { createServer, ServerResponse } from './http.ts';
@@ -14,14 +14,7 @@ import { inTurn } from './turns.ts';
 import { allowUpgrades, owesAnswer } from './upgrade.ts';
 import { acceptedOnUnixSocket } from './wire.ts';
 
-export type Address =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'unix'; readonly path: string };
-
-export interface Listening {
-  /** "127.0.0.1:9091" or "unix:/path", with the port that was given. */
-  readonly address: string;
-  readonly port: number | undefined;
+export interface Listening extends Bound {
   /** Of TLS: the certificates for connections from now on. Throws when one of them is none; the old ones stay. */
   renew(pairs: PairChoice): void;
   /** Stops accepting, lets requests finish for up to `graceMs`, then closes what is left. */
@@ -77,11 +70,8 @@ export async function listen(
       else finish(way, 'METHOD-NOT-ALLOWED');
     }
   });
-  await bind(server, address);
-  const bound = server.address();
-  const port = bound !== null && typeof bound === 'object' ? bound.port : undefined;
-  const text = address.kind === 'unix' ? `unix:${address.path}` : `${hostText(address.host)}:${port}`;
-  return { address: text, port, renew, close: (graceMs) => close(server, sessions, graceMs) };
+  const bound = await bind(server, address);
+  return { ...bound, renew, close: (graceMs) => close(server, sessions, graceMs) };
 }
 
 /** Speaks HTTP/1.1; of TLS HTTP/2 too. */
@@ -106,16 +96,12 @@ function plainServer(): Made {
 
 /** node:http2 brings TLS and more with it, a tenth of the time to start: loaded where a listener needs it. */
 async function secureServer(pairs: PairChoice, refused: RefusedListener): Promise<Made> {
-  const [{ createDoubleServer, watchSessions }, { prepareCertificates }] = await Promise.all([
+  const [{ createDoubleServer, watchSessions }, { renewable }] = await Promise.all([
     import('./http2.ts'),
     import('./certificates.ts'),
   ]);
-  let certificates = prepareCertificates(pairs);
-  const server = createDoubleServer({
-    ...OPTIONS,
-    ...certificates.fallback,
-    SNICallback: (name, done) => done(null, certificates.byName(name)),
-  });
+  const certificates = renewable(pairs);
+  const server = createDoubleServer({ ...OPTIONS, ...certificates.options });
   server.maxHeadersCount = 0;
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
     const plain = error.code === 'ERR_SSL_HTTP_REQUEST' ? beneath(socket) : undefined;
@@ -125,58 +111,13 @@ async function secureServer(pairs: PairChoice, refused: RefusedListener): Promis
     finish(plain, 'TLS-NEEDED');
   });
   const sessions = watchSessions(server, (detail, peer) => refused('REQUEST-MALFORMED', detail, peer));
-  const renew = (next: PairChoice) => {
-    const prepared = prepareCertificates(next);
-    server.setSecureContext(prepared.fallback);
-    certificates = prepared;
-  };
-  return { server, sessions, renew };
+  return { server, sessions, renew: (next) => certificates.renew(server, next) };
 }
 
 /** The connection that TLS was to be spoken on, which node:tls keeps to itself. */
 function beneath(socket: Socket): Socket | undefined {
   const parent: unknown = '_parent' in socket ? socket._parent : undefined;
   return parent instanceof Socket ? parent : undefined;
-}
-
-/** Listens at an address; rejects with the system's error. */
-export async function bind(server: NetServer, address: Address): Promise<void> {
-  if (address.kind === 'unix') await removeStale(address.path);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    const done = () => {
-      server.off('error', reject);
-      resolve();
-    };
-    if (address.kind === 'unix') listenPrivately(server, address.path, done);
-    // Node's own choice for every address is "::", and 0.0.0.0 where the system has no IPv6.
-    else if (address.host === '::') server.listen(address.port, done);
-    else server.listen(address.port, address.host, done);
-  });
-}
-
-/** For owner and group: the socket is made within the call, so that no moment passes in which it is open to others. */
-function listenPrivately(server: NetServer, path: string, done: () => void): void {
-  const umask = process.umask(0o117);
-  server.listen(path, done);
-  process.umask(umask);
-}
-
-/** A socket file that nobody listens on is left over from a crash; one that answers belongs to another server. */
-async function removeStale(path: string): Promise<void> {
-  const alive = await new Promise<boolean>((resolve) => {
-    const probe = connect(path, () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.on('error', () => resolve(false));
-  });
-  if (alive) return;
-  try {
-    unlinkSync(path);
-  } catch {
-    // nothing there
-  }
 }
 
 /** How long a connection without a request is kept for one that may be on its way already. */
@@ -281,9 +222,4 @@ function peerText(socket: Duplex): string {
 
 function socketBytes(socket: Duplex | Socket): number {
   return 'bytesRead' in socket ? socket.bytesRead : 1;
-}
-
-/** An address as it stands before a port. */
-export function hostText(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
 }

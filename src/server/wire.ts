@@ -1,10 +1,9 @@
 import type { Socket } from 'node:net';
 import { type Fault, fault } from '../core/fault.ts';
-import { type Peer, type TrustedPeer, type TrustedProxies, trustPeer } from '../core/peer.ts';
+import { type Peer, peerAt, type TrustedPeer, type TrustedProxies, trustPeer } from '../core/peer.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { single } from '../core/text/header-list.ts';
 import { type Authority, parseAuthority } from '../core/text/host.ts';
-import { parseIp } from '../core/text/ip.ts';
 import { quote, quoteAddress } from '../core/text/quote.ts';
 import type { Reply, Wire } from '../core/wire.ts';
 import type { ArrivedRequest, ClientResponse } from './client.ts';
@@ -100,8 +99,7 @@ export function acceptedOnUnixSocket(socket: Socket): void {
  */
 function peerOf(socket: Socket): Peer | undefined {
   if (onUnixSockets.has(socket)) return { kind: 'unix' };
-  const ip = parseIp(socket.remoteAddress?.split('%')[0] ?? '');
-  return ip === undefined ? undefined : { kind: 'ip', ip };
+  return peerAt(socket.remoteAddress);
 }
 
 function isEncrypted(socket: Socket): boolean {
