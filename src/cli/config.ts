@@ -7,7 +7,7 @@ import { oneOf, suggest } from '../config/suggest.ts';
 import type { Command, Io } from './command.ts';
 import { plural, problemReport, problemText, tally } from './problems.ts';
 import { keptOut, lacking, userFileProblems } from './readiness.ts';
-import { type Ink, inkFor, pasteable, printable, toType } from './terminal.ts';
+import { type Ink, inkFor, pasteable, patiently, printable, toType } from './terminal.ts';
 
 const HELP = `lintel config check|print --config FILE … [--json]
 lintel config schema
@@ -53,7 +53,12 @@ export const config: Command = {
     const json = values.json ?? false;
     return subcommand === 'print'
       ? print(files, loaded, json, io)
-      : check(args, await completed(loaded, files), { files, json, strict: values.strict ?? false }, io);
+      : check(
+          args,
+          await patiently(io, 'Checking', completed(loaded, files)),
+          { files, json, strict: values.strict ?? false },
+          io,
+        );
   },
 };
 

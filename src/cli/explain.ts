@@ -22,7 +22,7 @@ import { explanationText, faultText, questionText } from './explanation/text.ts'
 import { policyOf } from './house.ts';
 import { problemReport } from './problems.ts';
 import { tellFacts } from './tell-facts.ts';
-import { inkFor, printable } from './terminal.ts';
+import { inkFor, patiently, printable } from './terminal.ts';
 import { disabled, noAccount } from './tokens/wanted.ts';
 import { openUsers } from './users-source.ts';
 
@@ -116,7 +116,7 @@ function usage(io: Io, what: string): number {
 
 /** Accounts are read also where nobody is asked about: they say which headers there are. */
 async function withUsers(question: Question, settings: Settings, io: Io): Promise<number> {
-  const source = await openUsers(settings, createLog('error', 'text'));
+  const source = await patiently(io, 'Reading accounts', openUsers(settings, createLog('error', 'text')));
   if (!source.ok) return wrong(io, source.error);
   try {
     const subject = await subjectOf(question, source.value, settings);

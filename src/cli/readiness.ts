@@ -2,7 +2,7 @@ import type { Problem } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Place, Rule } from '../core/policy/rule.ts';
 import { checkHash } from '../passwords/format.ts';
-import { groupsOf, judgeUserFile, openFileSource, readBytes } from '../sources/file/file-source.ts';
+import { groupsOf, judgeUserFile, readBytes } from '../sources/file/file-source.ts';
 import { misnamed } from './misnamed.ts';
 
 /**
@@ -73,12 +73,14 @@ export async function userFileProblems(settings: Settings): Promise<readonly Pro
     void found.push(
       ...problems.map((p) => ({ ...p, file: path, line: Math.max(1, p.line), column: Math.max(1, p.column) })),
     );
-  const opened = await openFileSource({ path, search, checkHash, watch: false, onProblem: tell });
-  if (opened.ok) opened.value.close();
-  else tell(opened.error);
-  const bytes = opened.ok ? await readBytes(path) : undefined;
-  const judged = bytes?.ok === true ? await judgeUserFile(bytes.value, { search, checkHash }) : undefined;
-  if (judged?.directory === undefined) return found;
+  const bytes = await readBytes(path);
+  if (!bytes.ok) {
+    tell([bytes.error]);
+    return found;
+  }
+  const judged = await judgeUserFile(bytes.value, { search, checkHash });
+  tell(judged.problems);
+  if (judged.directory === undefined) return found;
   return [...found, ...misnamed(settings, { users: judged.names, groups: groupsOf(judged) })];
 }
 

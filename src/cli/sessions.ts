@@ -13,7 +13,7 @@ import type { ControlledStore } from '../server/control.ts';
 import type { Command, Io } from './command.ts';
 import { problemReport } from './problems.ts';
 import { withStore } from './reach-store.ts';
-import { columns, inkFor, minute, printable, printableJson, stamp, toType } from './terminal.ts';
+import { columns, inkFor, minute, patiently, printable, printableJson, stamp, toType } from './terminal.ts';
 import { noAccount } from './tokens/wanted.ts';
 
 const HELP = `lintel sessions list   --config FILE … [--user NAME] [--json]
@@ -129,7 +129,8 @@ async function revoke(store: ControlledStore, settings: Settings, options: Optio
 
 /** A session may outlive its account, so this is told only where none was found. */
 async function tellUnknown(user: string, settings: Settings, io: Io): Promise<void> {
-  const unknown = settings.users === undefined ? undefined : await noAccount(user, settings);
+  const unknown =
+    settings.users === undefined ? undefined : await patiently(io, 'Reading accounts', noAccount(user, settings));
   if (unknown !== undefined) io.err(`lintel sessions: ${unknown.said}\n`);
 }
 
