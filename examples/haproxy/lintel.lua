@@ -18,7 +18,9 @@ local FOREIGN = {
 }
 
 -- What Lintel looks at besides the target.
-local ASKED = { "cookie", "authorization", "proxy-authorization", "accept", "x-requested-with", "sec-fetch-mode" }
+local ASKED = {
+  "cookie", "authorization", "proxy-authorization", "accept", "x-requested-with", "sec-fetch-mode", "destination",
+}
 
 -- What a client gets to see of a refusal.
 local RELAYED = {

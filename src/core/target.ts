@@ -106,12 +106,15 @@ export function canonicalTarget(parts: TargetParts): Result<Target, Fault> {
   return ok(second.value === undefined ? target : { ...target, destination: second.value });
 }
 
+/** Two lines that a proxy made one. */
+const JOINED = /,[ \t]*(?:\/|https?:)/i;
 const DESTINATION = /^(?:https?:\/\/[^/?#\\]+)?(\/(?!\/).*)$/is;
 
 /** The path alone, whatever host is named: apps that look at the host refuse a foreign one, the others do not. */
 function destinationOf(sent: Single): Result<Path | undefined, Fault> {
   if (sent.kind === 'absent') return ok(undefined);
-  if (sent.kind === 'repeated') return err(fault('TARGET-REPEATED', 'Destination came more than once'));
+  if (sent.kind === 'repeated' || JOINED.test(sent.value))
+    return err(fault('TARGET-REPEATED', 'Destination came more than once'));
   const text = DESTINATION.exec(sent.value)?.[1];
   const path = text === undefined ? err('no path and no address') : parsePath(text);
   return path.ok ? path : err(fault('TARGET-PATH', `Destination ${quoteAddress(sent.value)}: ${path.error}`));

@@ -24,6 +24,9 @@ const HERE: readonly (readonly [destination: string, from: 'allowed' | 'refused'
   ['http:/admin/b', 'refused'],
   ['admin/b', 'refused'],
   ['../admin/b', 'refused'],
+  ['/mine/b, /admin/b', 'refused'],
+  ['http://app.example.test/mine/b,http://app.example.test/admin/b', 'refused'],
+  ['/mine/b,c', 'allowed'],
   ['', 'refused'],
 ];
 

@@ -218,6 +218,19 @@ export function behind(name: keyof typeof FRONTS, manners: Manners = {}): void {
       }
     });
 
+    test('MOVE and COPY write nothing to what alice may not open', async () => {
+      for (const method of ['MOVE', 'COPY']) {
+        const to = (...paths: string[]) =>
+          asAlice({ method, path: '/a', lines: paths.map((path) => `Destination: ${path}`) });
+        assert.equal((await to('/admin/b')).status, 403, method);
+        nothingArrived();
+        await to('/b', '/admin/b');
+        for (const { rawHeaders } of site.app.taken()) assert.ok(!rawHeaders.some((text) => text.includes('/admin')));
+        assert.equal((await to('/b')).status, 200, method);
+        assert.equal(arrived().method, method);
+      }
+    });
+
     test('what alice may not open is a 403 with an id', async () => {
       const answer = await asAlice({ path: '/admin/users', lines: ['Accept: text/html'] });
       assert.equal(answer.status, 403);
