@@ -119,6 +119,11 @@ export const FAULTS = {
     fix: 'Send no Expect, or 100-continue.',
   },
   'NOT-FOUND': { status: 404, says: 'There is nothing at this address.', fix: 'Check the address.' },
+  'APP-ELSEWHERE': {
+    status: 404,
+    says: 'This app is not served here, only its sign-in is.',
+    fix: 'Check the address. Operators: let your reverse proxy pass this host on to the app, or give the app an upstream.',
+  },
   'HOST-NOT-PROXIED': {
     status: 403,
     says: 'No app is served here under this host.',

@@ -148,7 +148,9 @@ function route(
   if (path === '/api/health') return health(house, wire);
   if (place !== undefined && own !== undefined) return door(house, a, place, own, query);
   if (portal !== undefined) return toPortal(house, portal, a, req, path, query);
-  const unknown = place === undefined && house.policy.lookup(host).domain === undefined;
+  if (place !== undefined)
+    return house.error(wire, fault('APP-ELSEWHERE', `app ${place.app.app.name} has no upstream`));
+  const unknown = house.policy.lookup(host).domain === undefined;
   if (unknown) return house.stranger(wire, targetAuthority(authority), house.client(wire, trusted));
   return house.error(wire, fault('NOT-FOUND', `no face at ${path} on ${host}`));
 }

@@ -16,6 +16,7 @@ before(async () => {
       trusted_proxies: ['127.0.0.1'],
       apps: {
         a: { url: 'http://app.example.test', upstream: 'http://127.0.0.1:9', access: [{ allow: 'everyone' }] },
+        b: { url: 'http://behind.example.test', access: [{ allow: 'everyone' }] },
       },
     },
     users: {},
@@ -51,4 +52,14 @@ test('a page is for those who ask for one: curl gets a line to read', async () =
   assert.equal((await got('application/json')).type, 'application/json');
   assert.equal((await got('*/*, text/html')).type, 'text/html');
   assert.equal((await got('text/html', 'X-Requested-With: XMLHttpRequest')).type, 'text/plain');
+});
+
+test('an app that another proxy serves is not unknown: whoever runs the site reads what is missing', async () => {
+  const headers = ['Host: behind.example.test', 'Accept: text/html', 'Connection: close'];
+  const reply = await ask(at, { target: '/', headers });
+  assert.deepEqual([reply.status, headerOf(reply, 'x-lintel-error')], [404, 'APP-ELSEWHERE']);
+  assert.match(
+    reply.body,
+    /If you run this site: let your reverse proxy pass this host on to the app, or give the app an upstream\./,
+  );
 });
