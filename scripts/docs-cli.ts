@@ -5,7 +5,8 @@ export const CLI_DOC = new URL('../docs/cli.md', import.meta.url);
 
 const INTRODUCTION = `# The command line
 
-In a checkout it is \`./bin/lintel\`; installed from a package, \`npx lintel\`. It starts on any Node from 18 on and hands over
+In a checkout it is \`./bin/lintel\`; installed from a package, \`npx lintel\`; as a service, \`lintel\`, once it is in the PATH
+([operations.md](operations.md)). It starts on any Node from 18 on and hands over
 to the Node that is locked beside it.
 
 - \`lintel COMMAND --help\` (or \`lintel help COMMAND\`) says what a command takes, with an example. This page is made of those
