@@ -50,7 +50,7 @@ after(() => console.log(totals.join('\n')));
 
 function behind(name: keyof typeof FRONTS): void {
   const kind = FRONTS[name];
-  describe(`attacks behind ${name}`, { skip: missing(kind.part), timeout: 240_000, concurrency: 1 }, () => {
+  describe(`attacks behind ${name}`, { skip: missing(kind.part), timeout: 600_000, concurrency: 1 }, () => {
     const scope = openScope();
     let world: World;
     let passed = 0;

@@ -58,7 +58,7 @@ const EMPTY: Readonly<Record<string, Buffer>> = {
   'unknown fields only': Buffer.concat([field(99, 'x'), varint(98 * 8), varint(5), field(2 ** 28, 'y')]),
 };
 
-describe('hostile bytes at the gRPC listener', { timeout: 120_000 }, () => {
+describe('hostile bytes at the gRPC listener', { timeout: 300_000 }, () => {
   let lintel: GrpcGate;
   before(async () => {
     lintel = await grpcGate();
