@@ -11,7 +11,7 @@ import { randomKey } from '../ops/secrets.ts';
 import { controlPaths, openControl } from '../server/control-path.ts';
 import { MemoryStore } from '../stores/memory.ts';
 import { SqliteStore } from '../stores/sqlite.ts';
-import { appSecret, keyOf, portalSecret, sessionOf } from '../stores/store.contract.ts';
+import { appSecret, keyOf, portalSecret, sessionOf } from '../stores/values.contract.ts';
 import { sessions } from './sessions.ts';
 
 const NOW = systemClock.now();

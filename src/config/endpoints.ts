@@ -6,7 +6,7 @@ import { suggest } from './suggest.ts';
 import type { Path } from './tree.ts';
 
 /** Longer than this a changed password would go unnoticed for too long (architecture §6). */
-export const LONGEST_BASIC_CACHE_MS = 300_000;
+const LONGEST_BASIC_CACHE_MS = 300_000;
 
 /** `endpoints:`; an own map replaces the defaults altogether, as in Authelia (contract §2.1). */
 export function readEndpoints(

@@ -92,7 +92,7 @@ function readMethod(text: string, at: Path, scope: Scope): string | undefined {
   return scope.error(at, `${text} is not a method of HTTP or WebDAV.`, near && `Did you mean ${near}?`);
 }
 
-export function readNetwork(text: string, at: Path, networks: Networks, scope: Scope): readonly Network[] | undefined {
+function readNetwork(text: string, at: Path, networks: Networks, scope: Scope): readonly Network[] | undefined {
   const named = networks.get(text);
   if (named !== undefined) return named;
   const network = parseNetwork(text);

@@ -8,7 +8,7 @@ export function schemaText(): string {
 }
 
 /** The module that a running Lintel reads instead of zod. */
-export function schemaModule(): string {
+function schemaModule(): string {
   const literal = `'${schemaText().replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
   return `/** Written by write-schema.ts from schema.ts; a test keeps them equal. */\nexport const SCHEMA_TEXT =\n  ${literal};\n`;
 }

@@ -18,7 +18,7 @@ export const ASKED_SIGN_OUT = `${OUTPOST_DOOR}sign_out/ask`;
 const CALLBACK_MARK = 'X-authentik-auth-callback';
 const LOGOUT_MARK = 'X-authentik-logout';
 
-export function isDoorPath(path: string): boolean {
+function isDoorPath(path: string): boolean {
   return path.startsWith(NATIVE_DOOR) || path.startsWith(OUTPOST_DOOR);
 }
 

@@ -50,7 +50,7 @@ const SCHEMES: ReadonlySet<string> = new Set(['https', 'http', 'wss', 'ws']);
 /** What is registered (RFC 9110 §16.1.1), `VERSION-CONTROL` and Node's `M-SEARCH` among them. */
 const METHOD = /^[A-Z]+(?:-[A-Z]+)*$/;
 
-export function isScheme(text: string): text is Scheme {
+function isScheme(text: string): text is Scheme {
   return SCHEMES.has(text);
 }
 

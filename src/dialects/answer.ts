@@ -76,7 +76,7 @@ function challenged(how: Challenge, r: Rendering, style: AnswerStyle): Reply {
   }
   if (r.location === undefined) return plain(401, 'SIGN-IN-NEEDED', []);
   const browser = isBrowser(r.wire.headers);
-  return redirect(style.only401And403 || !browser ? 401 : redirectStatus(r), r.location, r);
+  return redirect(style.only401And403 || !browser ? 401 : redirectStatus(methodOf(r)), r.location, r);
 }
 
 /** The value of `WWW-Authenticate`: RFC 7617 §2, RFC 6750 §3. */
@@ -92,10 +92,13 @@ export function authenticate(how: Extract<Challenge, { kind: 'credentials' }>): 
 }
 
 /** 302 keeps the method of safe requests; after anything else the browser must come back with GET (RFC 9110 §15.4). */
-export function redirectStatus(r: Rendering): 302 | 303 {
+export function redirectStatus(method: string): 302 | 303 {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' ? 302 : 303;
+}
+
+function methodOf(r: Rendering): string {
   const method = r.target?.method ?? 'GET';
-  const safe = !known(method) || method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
-  return safe ? 302 : 303;
+  return known(method) ? method : 'GET';
 }
 
 function redirect(status: 302 | 303 | 401, location: string, r: Rendering): Reply {

@@ -8,7 +8,7 @@ import { single } from '../core/text/header-list.ts';
 import type { Ip } from '../core/text/ip.ts';
 import { quoteAddress } from '../core/text/quote.ts';
 import type { Reply, Wire } from '../core/wire.ts';
-import { authenticate } from './answer.ts';
+import { authenticate, redirectStatus } from './answer.ts';
 import { isProgram } from './negotiate.ts';
 import { errorReply, signInJson } from './page.ts';
 import { connectionScheme, forwardedOr } from './read.ts';
@@ -94,9 +94,8 @@ function challenged(
     return signInNeeded(wire, location, ['WWW-Authenticate', basic]);
   }
   if (location === undefined || asker !== 'browser') return signInNeeded(wire, location, []);
-  const safe = wire.method === 'GET' || wire.method === 'HEAD' || wire.method === 'OPTIONS';
   const headers = ['Location', location, 'Cache-Control', 'no-store', 'Referrer-Policy', 'no-referrer'];
-  return { status: safe || always302 ? 302 : 303, headers, body: '' };
+  return { status: always302 ? 302 : redirectStatus(wire.method), headers, body: '' };
 }
 
 /** Whoever shows that it is a script or program gets JSON with the address to open; else as it asked. */

@@ -1,10 +1,11 @@
 import type { AppToken } from '../core/app-token.ts';
 import type { Session } from '../core/session.ts';
 import type { User } from '../core/subject.ts';
-import { ago, ahead, device } from './account-words.ts';
+import { device } from './device.ts';
 import { type Html, html, join, type Piece } from './html.ts';
 import type { Sheet } from './layout.ts';
 import { errorBox, flag } from './pages.ts';
+import { ago, ahead } from './time-words.ts';
 
 /** An app that an app password may be made for. */
 export interface AppChoice {

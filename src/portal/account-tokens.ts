@@ -7,9 +7,9 @@ import type { Reply } from '../core/wire.ts';
 import { ACCOUNT, accountPage, appChoices, type Change, change, isRecent, titleOf } from './account.ts';
 import { EXPIRIES, madeSheet, NEW_TOKEN, type TokenDraft } from './account-pages.ts';
 import { attempt } from './attempt.ts';
-import { duration } from './fault-pages.ts';
 import type { SignedIn } from './presence.ts';
 import { errorHeader, redirect } from './replies.ts';
+import { duration } from './time-words.ts';
 import { at, note, placeName, refuse, show, type Visit } from './visit.ts';
 
 const DAY_MS = 86_400_000;

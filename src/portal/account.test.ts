@@ -3,8 +3,7 @@ import { test } from 'node:test';
 import { type Answer, app, Client, PASSWORD, rule, SIGNED_IN, STAFF, World } from '../../test/browser/world.ts';
 import { hasTokenForm, MAX_TOKENS } from '../core/app-token.ts';
 import { MemoryStore } from '../stores/memory.ts';
-import { keyOf, sessionOf } from '../stores/store.contract.ts';
-import { tokenOf } from '../stores/token.contract.ts';
+import { keyOf, sessionOf, tokenOf } from '../stores/values.contract.ts';
 
 const PORTAL = 'https://auth.example.com';
 const ACCOUNT = `${PORTAL}/account`;

@@ -9,8 +9,7 @@ import { openApps } from './judge.ts';
 import { clearedCookies } from './open-session.ts';
 import { portalPresence } from './portal-presence.ts';
 import { type SignedIn, subjectOf } from './presence.ts';
-import { cookieHeaders, faultJson, type Headers, redirect } from './replies.ts';
-import { wantsJson } from './same-site.ts';
+import { cookieHeaders, faultJson, type Headers, redirect, wantsJson } from './replies.ts';
 import { endSession } from './sign-out.ts';
 import { at, HOME, ownForm, placeName, refuse, show, type Visit } from './visit.ts';
 

@@ -3,6 +3,7 @@ import type { User } from '../core/subject.ts';
 import { type Html, html, join } from './html.ts';
 import type { Sheet } from './layout.ts';
 import { going } from './pages.ts';
+import { duration } from './time-words.ts';
 import type { Wish } from './wish.ts';
 
 export interface Link {
@@ -120,17 +121,4 @@ export function throttleSheet(id: 'THROTTLED' | 'VERIFIER-BUSY', seconds: number
 <p><strong>Wait ${duration(seconds)}</strong>, then try again.</p>
 ${idLine(id)}<a class="primary" href="${back.href}">${back.text}</a>`,
   };
-}
-
-/** "40 seconds", "5 minutes", "30 days": rounded up, for people. */
-export function duration(seconds: number): string {
-  const units: readonly [number, string][] = [
-    [86_400, 'day'],
-    [3600, 'hour'],
-    [60, 'minute'],
-    [1, 'second'],
-  ];
-  const [size, name] = units.find(([s]) => seconds >= s * (s === 1 ? 0 : 1)) ?? [1, 'second'];
-  const n = Math.max(1, Math.ceil(seconds / size));
-  return `${n} ${name}${n === 1 ? '' : 's'}`;
 }

@@ -1,6 +1,7 @@
 import { JSON_HEADERS } from '../core/base-headers.ts';
 import { FAULTS, type FaultId, faultStatus } from '../core/fault.ts';
-import type { Reply } from '../core/wire.ts';
+import { first } from '../core/text/header-list.ts';
+import type { Reply, Wire } from '../core/wire.ts';
 import { INLINE_SCRIPT, INLINE_STYLE } from './assets.ts';
 import type { Html } from './html.ts';
 
@@ -84,4 +85,13 @@ export function cookieHeaders(cookies: readonly string[]): Headers {
 
 export function plain(status: number, text: string): Reply {
   return { status, headers: ['Content-Type', 'text/plain; charset=utf-8', ...NO_STORE, ...NOSNIFF], body: text };
+}
+
+/** A program or a script asks, not a person who opens a page: it gets JSON and never a redirect to a page. */
+export function wantsJson(wire: Wire): boolean {
+  const mode = first(wire.headers, 'sec-fetch-mode');
+  if (mode !== undefined && mode !== 'navigate') return true;
+  if (first(wire.headers, 'x-requested-with')?.toLowerCase() === 'xmlhttprequest') return true;
+  const accept = first(wire.headers, 'accept')?.toLowerCase() ?? '';
+  return accept.includes('application/json') && !accept.includes('text/html');
 }

@@ -31,12 +31,3 @@ function saysBrowser(wire: Wire): boolean {
 function refuse(detail: string): Fault {
   return fault('ORIGIN-REFUSED', detail);
 }
-
-/** A program or a script asks, not a person who opens a page: it gets JSON and never a redirect to a page. */
-export function wantsJson(wire: Wire): boolean {
-  const mode = first(wire.headers, 'sec-fetch-mode');
-  if (mode !== undefined && mode !== 'navigate') return true;
-  if (first(wire.headers, 'x-requested-with')?.toLowerCase() === 'xmlhttprequest') return true;
-  const accept = first(wire.headers, 'accept')?.toLowerCase() ?? '';
-  return accept.includes('application/json') && !accept.includes('text/html');
-}

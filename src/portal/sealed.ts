@@ -25,7 +25,7 @@ export function sealOf(store: SessionStore, secrets: Secrets): () => Promise<Res
   };
 }
 
-export function sealWith(key: Uint8Array): Seal {
+function sealWith(key: Uint8Array): Seal {
   const mac = (purpose: string, text: string) =>
     createHmac('sha256', key).update(`${purpose}\n${text}`, 'utf8').digest('base64url');
   const verify = (purpose: string, text: string, given: string) => {

@@ -2,15 +2,15 @@ import { fault } from '../core/fault.ts';
 import { quoteAddress } from '../core/text/quote.ts';
 import type { Reply } from '../core/wire.ts';
 import { ACCOUNT } from './account.ts';
-import { deniedSheet, duration, type Exits, levelSheet, loopSheet, throttleSheet } from './fault-pages.ts';
+import { deniedSheet, type Exits, levelSheet, loopSheet, throttleSheet } from './fault-pages.ts';
 import { openApps } from './judge.ts';
 import { type SignInFailure, signIn } from './open-session.ts';
 import { launcherSheet, signInSheet } from './pages.ts';
 import { portalPresence } from './portal-presence.ts';
 import { type SignedIn, subjectOf } from './presence.ts';
-import { cookieHeaders, errorHeader, faultJson, redirect } from './replies.ts';
-import { wantsJson } from './same-site.ts';
+import { cookieHeaders, errorHeader, faultJson, redirect, wantsJson } from './replies.ts';
 import { wayBack } from './send-back.ts';
+import { duration } from './time-words.ts';
 import {
   at,
   carry,

@@ -8,8 +8,8 @@ import type { Reply } from '../core/wire.ts';
 import type { PortalDeps, PortalRequest } from './deps.ts';
 import { type Exits, faultSheet } from './fault-pages.ts';
 import { layout, type Sheet } from './layout.ts';
-import { errorHeader, faultJson, type Headers, page } from './replies.ts';
-import { foreignChange, wantsJson } from './same-site.ts';
+import { errorHeader, faultJson, type Headers, page, wantsJson } from './replies.ts';
+import { foreignChange } from './same-site.ts';
 import type { Seal } from './sealed.ts';
 import { type Asked, asked, type Wish, wish } from './wish.ts';
 

@@ -30,7 +30,7 @@ export type Wish =
 
 /** The value of `door` for authentik's names. */
 export const OUTPOST = 'outpost';
-export const NOWHERE: Wish = { kind: 'nowhere' };
+const NOWHERE: Wish = { kind: 'nowhere' };
 const STATE = /^[A-Za-z0-9_-]{43}$/;
 
 /** Reads the first value of each field. */

@@ -2,6 +2,7 @@
  * What one `find` costs, and that it neither grows with the number of sessions nor writes. Run: node src/stores/sqlite.bench.ts
  * Prints µs of CPU per call, the median of nine rounds: one session asked for again and again, and all in turn.
  */
+
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +12,7 @@ import { systemClock } from '../ops/clock.ts';
 import { randomKey } from '../ops/secrets.ts';
 import { MemoryStore } from './memory.ts';
 import { SqliteStore } from './sqlite.ts';
-import { appSecret, keyOf, portalSecret, sessionOf } from './store.contract.ts';
+import { appSecret, keyOf, portalSecret, sessionOf } from './values.contract.ts';
 
 const CALLS = 20_000;
 const dir = mkdtempSync(join(tmpdir(), 'lintel-bench-'));

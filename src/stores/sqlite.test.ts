@@ -24,8 +24,8 @@ import { SqliteStore } from './sqlite.ts';
 import { MIGRATIONS } from './sqlite-schema.ts';
 import { FIND, OVER } from './sqlite-statements.ts';
 import { FIND_TOKEN, TOKENS_OVER } from './sqlite-tokens.ts';
-import { appSecret, keyOf, ORIGIN, portalSecret, sessionOf, storeContract, T0 } from './store.contract.ts';
-import { tokenOf } from './token.contract.ts';
+import { storeContract } from './store.contract.ts';
+import { appSecret, keyOf, ORIGIN, portalSecret, sessionOf, T0, tokenOf } from './values.contract.ts';
 
 /** The first lines of a program of its own. */
 const IMPORTS = `const { SqliteStore } = await import(${JSON.stringify(join(import.meta.dirname, 'sqlite.ts'))});

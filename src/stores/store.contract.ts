@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import type { SessionStore } from '../core/ports.ts';
-import { type HandOver, type Secret, type SecretKey, type Session, secretKey } from '../core/session.ts';
+import type { Secret } from '../core/session.ts';
 import { MAX_SECRETS } from './purpose.ts';
-import { tokenContract, tokenOf } from './token.contract.ts';
+import { tokenContract } from './token.contract.ts';
+import { appSecret, handOverOf, keyOf, ORIGIN, portalSecret, sessionOf, T0, tokenOf } from './values.contract.ts';
 
 /** How the suite gets at one kind of store. */
 export interface StoreUnderTest {
@@ -13,41 +13,6 @@ export interface StoreUnderTest {
   another(): Promise<SessionStore>;
   /** Closes and removes everything. */
   dispose(): Promise<void>;
-}
-
-export const T0 = 1_790_000_000_000;
-export const ORIGIN = 'https://app.example.com';
-
-export function keyOf(token: string): SecretKey {
-  return secretKey(createHash('sha256').update(token).digest('base64url'));
-}
-
-export function portalSecret(token: string): Secret {
-  return { key: keyOf(token), purpose: { kind: 'portal', origin: 'https://auth.example.com' } };
-}
-
-export function appSecret(token: string, origin = ORIGIN): Secret {
-  return { key: keyOf(token), purpose: { kind: 'app', origin } };
-}
-
-export function sessionOf(id: string, over: Partial<Session> = {}): Session {
-  return {
-    id,
-    user: 'alice',
-    level: 'one_factor',
-    epoch: 'e1',
-    createdAt: T0,
-    lastSeenAt: T0,
-    expiresAt: T0 + 12 * 3_600_000,
-    idleMs: 3_600_000,
-    address: '192.0.2.7',
-    userAgent: 'Mozilla/5.0',
-    ...over,
-  };
-}
-
-export function handOverOf(over: Partial<HandOver> = {}): HandOver {
-  return { origin: ORIGIN, nonceHash: 'nonce', sessionId: 's1', expiresAt: T0 + 30_000, ...over };
 }
 
 /** Everything that core/ports.ts promises of a SessionStore. */

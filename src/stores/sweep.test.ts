@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../../test/black-box/lintel.ts';
 import { MemoryStore } from './memory.ts';
-import { portalSecret, sessionOf, T0 } from './store.contract.ts';
 import { startSweeper } from './sweep.ts';
+import { portalSecret, sessionOf, T0 } from './values.contract.ts';
 
 const LATE = { now: () => T0 + 24 * 3_600_000 };
 

@@ -1,21 +1,7 @@
 import assert from 'node:assert/strict';
-import { type AppToken, MAX_TOKENS } from '../core/app-token.ts';
+import { MAX_TOKENS } from '../core/app-token.ts';
 import type { TokenStore } from '../core/ports.ts';
-import { keyOf, T0 } from './store.contract.ts';
-
-export function tokenOf(id: string, over: Partial<AppToken> = {}): AppToken {
-  return {
-    id,
-    user: 'alice',
-    label: 'Phone',
-    apps: 'all',
-    createdAt: T0,
-    expiresAt: undefined,
-    lastUsedAt: undefined,
-    createdBy: 'self',
-    ...over,
-  };
-}
+import { keyOf, T0, tokenOf } from './values.contract.ts';
 
 interface Under<S> {
   another(): Promise<S>;

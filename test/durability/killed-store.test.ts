@@ -1,4 +1,5 @@
 /** A process that is killed in the middle of writing loses nothing that it acknowledged, and nothing is half there. */
+
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,7 +11,7 @@ import { test } from 'node:test';
 import { systemClock } from '../../src/ops/clock.ts';
 import { randomKey } from '../../src/ops/secrets.ts';
 import { SqliteStore } from '../../src/stores/sqlite.ts';
-import { keyOf, T0 } from '../../src/stores/store.contract.ts';
+import { keyOf, T0 } from '../../src/stores/values.contract.ts';
 
 const SIGNER = join(import.meta.dirname, 'signer.ts');
 

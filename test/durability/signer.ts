@@ -1,9 +1,9 @@
 /** Opens sessions and adds app passwords in the database named on the command line, and prints the id of each one that is acknowledged. */
+
 import { systemClock } from '../../src/ops/clock.ts';
 import { randomKey } from '../../src/ops/secrets.ts';
 import { SqliteStore } from '../../src/stores/sqlite.ts';
-import { appSecret, keyOf, portalSecret, sessionOf } from '../../src/stores/store.contract.ts';
-import { tokenOf } from '../../src/stores/token.contract.ts';
+import { appSecret, keyOf, portalSecret, sessionOf, tokenOf } from '../../src/stores/values.contract.ts';
 
 const [path = '', prefix = '', count = '1000'] = process.argv.slice(2);
 const store = new SqliteStore(path, randomKey, systemClock);

@@ -10,8 +10,7 @@ import { randomKey } from '../../ops/secrets.ts';
 import { controlPaths, openControl } from '../../server/control-path.ts';
 import { MemoryStore } from '../../stores/memory.ts';
 import { SqliteStore } from '../../stores/sqlite.ts';
-import { keyOf } from '../../stores/store.contract.ts';
-import { tokenOf } from '../../stores/token.contract.ts';
+import { keyOf, tokenOf } from '../../stores/values.contract.ts';
 import { users } from '../users.ts';
 
 const HASH =
