@@ -119,7 +119,7 @@ function ofUser(
 ): MaybePromise<Identity> {
   if (user === undefined || !belongsTo(session, user)) return NOBODY;
   const claimed = first(p.headers, 'session-username');
-  if (claimed !== undefined && claimed !== '' && claimed.toLowerCase() !== user.name.toLowerCase()) {
+  if (claimed !== undefined && claimed.toLowerCase() !== user.name.toLowerCase()) {
     return whenReady(ports.store.revoke({ kind: 'id', id: session.id }), () => NOBODY);
   }
   touch(ports, session);

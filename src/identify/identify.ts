@@ -38,8 +38,13 @@ function tryFrom(
 }
 
 function look(ports: IdentifyPorts, strategy: Strategy, p: Presented, sofar: Identity): MaybePromise<Identity> {
-  if (strategy.kind === 'CookieSession') return bySession(ports, p);
+  if (strategy.kind === 'CookieSession') return isUnanswered(sofar, p) ? NOBODY : bySession(ports, p);
   return sofar.refused === undefined ? byHeader(ports, strategy, p) : NOBODY;
+}
+
+/** Basic was demanded and nothing came: nobody but who answers is let in, a session neither. */
+function isUnanswered(sofar: Identity, p: Presented): boolean {
+  return p.demandsBasic && sofar.refused !== undefined && (first(p.headers, 'authorization') ?? '').trim() === '';
 }
 
 /** Somebody, and what became of the credentials that were looked at before theirs. */
