@@ -16,22 +16,25 @@ const headerSource = z
   ])
   .meta({ title: 'a header name, or a map with name, separator and encoding' });
 
+const header = (description: string) => headerSource.meta({ description }).optional();
+
 const headers = z
   .union([
     z.string(),
     z.strictObject({
-      user: headerSource.optional(),
-      name: headerSource.optional(),
-      email: headerSource.optional(),
-      groups: headerSource.optional(),
-      uid: headerSource.optional(),
-      entitlements: headerSource.optional(),
-      assertion: headerSource.optional(),
+      user: header('Carries the name of the account.'),
+      name: header('Carries the display name.'),
+      email: header('Carries the first e-mail address.'),
+      groups: header('Carries the groups.'),
+      uid: header('Carries the stable id of the account.'),
+      entitlements: header('Carries the rights inside the app.'),
+      assertion: header('Carries the signed assertion.'),
     }),
   ])
   .meta({
     title: 'the name of a profile, or a map of your own',
     description: 'Which identity headers the app gets: a profile (remote, authentik), or {user: X-Remote-User, …}.',
+    examples: ['remote', 'authentik'],
   });
 
 const queryCondition = z.strictObject({
@@ -40,7 +43,10 @@ const queryCondition = z.strictObject({
     .meta({ description: 'equal when there is a value, else present.' })
     .optional(),
   key: text('the name of a query parameter', 'Name of the query parameter.'),
-  value: z.union([z.string(), z.number(), z.boolean()]).meta({ title: 'text' }).optional(),
+  value: z
+    .union([z.string(), z.number(), z.boolean()])
+    .meta({ title: 'text', description: 'What it is compared with; a regular expression for pattern.' })
+    .optional(),
 });
 
 const conditions = {

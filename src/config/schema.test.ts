@@ -12,6 +12,23 @@ test('schema-json.ts is what schema.ts makes', () => {
   assert.equal(SCHEMA_TEXT, schemaText(), 'run ./bin/node src/config/write-schema.ts');
 });
 
+test('an editor can say of every key what it is for', () => {
+  const silent: string[] = [];
+  const visit = (node: unknown, path: string): void => {
+    if (typeof node !== 'object' || node === null) return;
+    for (const [key, value] of Object.entries(node)) {
+      if (key !== 'properties') visit(value, path);
+      else
+        for (const [name, of] of Object.entries<object>(value)) {
+          if (!('description' in of) && !('$ref' in of)) silent.push(`${path}.${name}`);
+          visit(of, `${path}.${name}`);
+        }
+    }
+  };
+  visit(JSON.parse(SCHEMA_TEXT), '');
+  assert.deepEqual(silent, []);
+});
+
 test('the defaults conform', () => {
   assert.deepEqual(mismatches(DEFAULTS, SCHEMA), []);
 });

@@ -4,20 +4,27 @@ import { grpc, listenEntry, tls } from './schema-listen.ts';
 import { duration, orOff, text, words } from './schema-words.ts';
 
 const strategy = z.strictObject({
-  name: z.enum([
-    'CookieSession',
-    'HeaderAuthorization',
-    'HeaderProxyAuthorization',
-    'HeaderAuthRequestProxyAuthorization',
-    'HeaderLegacy',
-  ]),
+  name: z
+    .enum([
+      'CookieSession',
+      'HeaderAuthorization',
+      'HeaderProxyAuthorization',
+      'HeaderAuthRequestProxyAuthorization',
+      'HeaderLegacy',
+    ])
+    .meta({ description: 'Where the credential is.' }),
   schemes: words('a scheme or a list of schemes', 'basic, app-password, bearer.').optional(),
   scheme_basic_cache_lifespan: duration('How long an accepted Basic password is remembered in memory.').optional(),
 });
 
 const endpoint = z.strictObject({
-  implementation: z.enum(['ForwardAuth', 'AuthRequest', 'ExtAuthz', 'Legacy']),
-  authn_strategies: z.array(strategy).meta({ title: 'a list of strategies' }).optional(),
+  implementation: z
+    .enum(['ForwardAuth', 'AuthRequest', 'ExtAuthz', 'Legacy'])
+    .meta({ description: 'How the proxy asks: Caddy, Traefik and HAProxy; nginx; Envoy; /api/verify.' }),
+  authn_strategies: z
+    .array(strategy)
+    .meta({ title: 'a list of strategies', description: 'Where credentials are looked for, in this order.' })
+    .optional(),
 });
 
 const domain = z
@@ -66,7 +73,7 @@ export const configuration = z
         lifetime: duration('A session ends after so long in any case.').optional(),
         remember_me: orOff('How long a remembered session lives; off: not offered.').optional(),
       })
-      .meta({ title: 'a map with idle, lifetime and remember_me' })
+      .meta({ title: 'a map with idle, lifetime and remember_me', description: 'How long people stay signed in.' })
       .optional(),
     domains: z
       .array(domain)
@@ -91,7 +98,10 @@ export const configuration = z
           .meta({ title: 'a list of rules', description: 'Tried in order, before the rules of apps.' })
           .optional(),
       })
-      .meta({ title: 'a map with default and rules' })
+      .meta({
+        title: 'a map with default and rules',
+        description: 'One ordered list of rules, tried before those of apps.',
+      })
       .optional(),
     endpoints: z
       .record(z.string(), endpoint)
@@ -104,10 +114,13 @@ export const configuration = z
       .optional(),
     log: z
       .strictObject({
-        level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).optional(),
+        level: z
+          .enum(['trace', 'debug', 'info', 'warn', 'error'])
+          .meta({ description: 'The least that is told; info by default.' })
+          .optional(),
         format: z.enum(['auto', 'json', 'text']).meta({ description: 'auto: text on a terminal.' }).optional(),
       })
-      .meta({ title: 'a map with level and format' })
+      .meta({ title: 'a map with level and format', description: 'The log on standard error.' })
       .optional(),
     basic_cache: orOff('How long an accepted Basic password is remembered in memory.').optional(),
     throttle: z
@@ -121,7 +134,10 @@ export const configuration = z
         find_time: duration('Failures count for so long.').optional(),
         ban_time: duration('How long the wait is.').optional(),
       })
-      .meta({ title: 'a map with max_retries, find_time and ban_time' })
+      .meta({
+        title: 'a map with max_retries, find_time and ban_time',
+        description: 'When wrong passwords make an account or address wait.',
+      })
       .optional(),
     assertion: z
       .strictObject({
