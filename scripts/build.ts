@@ -19,6 +19,9 @@ if (compiled.status !== 0) {
   process.exit(1);
 }
 
+// Only types of these are used when Lintel runs, and zod, which they import, is not installed with it.
+for (const file of globSync('config/schema{,-app,-listen,-words}.js', { cwd: dist })) rmSync(join(dist, file));
+
 let assets = 0;
 for (const file of globSync('**/*.{css,js,svg,html,json,txt}', { cwd: src })) {
   if (file.endsWith('tsconfig.json')) continue;
