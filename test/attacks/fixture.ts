@@ -55,6 +55,38 @@ export const ACCESS: Readonly<Record<string, readonly object[]>> = {
   closed: [{ deny: 'everyone' }],
 };
 
+/** What every installation has in common. */
+export const COMMON = {
+  trusted_proxies: ['127.0.0.1'],
+  portal: PORTAL,
+  storage: 'sqlite:DIR/lintel.db',
+  users: 'file:DIR/users.yml',
+  metrics: 'off',
+  log: { level: 'debug', format: 'json' },
+} as const;
+
+/** The apps of ACCESS; with a backend Lintel is their proxy. */
+export function appsAt(scheme: 'http' | 'https', backend?: Backend): Readonly<Record<string, object>> {
+  const upstream = backend === undefined ? {} : { upstream: `http://127.0.0.1:${backend.port}` };
+  const entries = Object.entries(ACCESS).map(([name, access]) => [
+    name,
+    { url: `${scheme}://${name}.example.test`, access, ...upstream },
+  ]);
+  return Object.fromEntries(entries);
+}
+
+/** Cookie headers of people who signed in to one app after another; each sign-in is done once. */
+export function handOvers(at: Running, scheme: 'http' | 'https'): Installation['cookie'] {
+  const known = new Map<string, string>();
+  return async (who, host = 'app.example.test') => {
+    if (who === 'anonymous') return undefined;
+    const key = `${who} ${host}`;
+    const cookie = known.get(key) ?? (await handOver(at, PORTAL, `${scheme}://${host}/`, who, PASSWORD));
+    known.set(key, cookie);
+    return cookie;
+  };
+}
+
 export interface Installation {
   readonly at: Running;
   readonly store: SessionStore;
@@ -71,16 +103,10 @@ export interface InstallationOptions {
 
 /** Lintel as the gate behind another proxy at 127.0.0.1, one cookie for the whole domain: what an Authelia site has. */
 export async function gate(options: InstallationOptions = {}): Promise<Installation> {
-  const apps = Object.entries(ACCESS).map(([name, access]) => [name, { url: `https://${name}.example.test`, access }]);
   const config = {
-    trusted_proxies: ['127.0.0.1'],
-    portal: PORTAL,
-    storage: 'sqlite:DIR/lintel.db',
-    users: 'file:DIR/users.yml',
-    metrics: 'off',
-    log: { level: 'debug', format: 'json' },
+    ...COMMON,
     domains: [{ domain: 'example.test', portal: PORTAL, cookie: GATE_COOKIE }],
-    apps: Object.fromEntries(apps),
+    apps: appsAt('https'),
     ...options.config,
   };
   const at = await serve({ config, users: options.users ?? USERS, healthHost: 'auth.example.test' });
@@ -107,19 +133,9 @@ export async function gate(options: InstallationOptions = {}): Promise<Installat
 /** Lintel as the proxy itself on plain HTTP, each app with a cookie of its own by hand-over: the native default. */
 export async function proxy(options: InstallationOptions & { readonly backend?: Backend } = {}): Promise<Installation> {
   const backend = options.backend ?? (await startBackend());
-  const upstream = `http://127.0.0.1:${backend.port}`;
-  const apps = Object.entries(ACCESS).map(([name, access]) => [
-    name,
-    { url: `http://${name}.example.test`, access, upstream },
-  ]);
   const config = {
-    trusted_proxies: ['127.0.0.1'],
-    portal: PORTAL,
-    storage: 'sqlite:DIR/lintel.db',
-    users: 'file:DIR/users.yml',
-    metrics: 'off',
-    log: { level: 'debug', format: 'json' },
-    apps: Object.fromEntries(apps),
+    ...COMMON,
+    apps: appsAt('http', backend),
     ...options.config,
   };
   const at = await serve({ config, users: options.users ?? USERS, healthHost: 'auth.example.test' }).catch(
@@ -129,18 +145,11 @@ export async function proxy(options: InstallationOptions & { readonly backend?: 
     },
   );
   const store = await openStore(at.database);
-  const known = new Map<string, string>();
   return {
     at,
     store,
     backend,
-    cookie: async (who, host = 'app.example.test') => {
-      if (who === 'anonymous') return undefined;
-      const key = `${who} ${host}`;
-      const cookie = known.get(key) ?? (await handOver(at, PORTAL, `http://${host}/`, who, PASSWORD));
-      known.set(key, cookie);
-      return cookie;
-    },
+    cookie: handOvers(at, 'http'),
     stop: async () => {
       await store.close();
       await at.stop();

@@ -1,12 +1,11 @@
 /** The installation under attack as the proxy itself, on https with HTTP/2, and a plain listener for signing in. */
 import { type Backend, startBackend } from '../black-box/backend.ts';
-import { handOver } from '../black-box/hand-over.ts';
 import { askHttp2, openSession } from '../black-box/http2.ts';
 import { type Running, serve } from '../black-box/lintel.ts';
 import type { Address } from '../black-box/raw.ts';
 import { freePort } from '../parts.ts';
 import type { Attack, Who } from './cases.ts';
-import { ACCESS, PASSWORD, PORTAL, USERS } from './fixture.ts';
+import { ACCESS, appsAt, COMMON, handOvers, USERS } from './fixture.ts';
 import { hostOf, type Outcome } from './run.ts';
 
 const APP = 'app.example.test';
@@ -24,35 +23,18 @@ export interface Secure {
 export async function secure(): Promise<Secure> {
   const backend = await startBackend();
   const port = await freePort();
-  const upstream = `http://127.0.0.1:${backend.port}`;
-  const apps = Object.entries(ACCESS).map(([name, access]) => [
-    name,
-    { url: `https://${name}.example.test`, access, upstream },
-  ]);
   const config = {
     listen: ['127.0.0.1:PORT', `https://127.0.0.1:${port}`],
-    trusted_proxies: ['127.0.0.1'],
-    portal: PORTAL,
-    storage: 'sqlite:DIR/lintel.db',
-    users: 'file:DIR/users.yml',
-    metrics: 'off',
-    log: { level: 'debug', format: 'json' },
-    apps: Object.fromEntries(apps),
+    ...COMMON,
+    apps: appsAt('https', backend),
   };
   const at = await serve({ config, users: USERS, healthHost: 'auth.example.test', ownListen: true });
-  const known = new Map<string, string>();
   return {
     at,
     tls: { host: '127.0.0.1', port },
     from: '127.0.0.2',
     backend,
-    async cookie(who, host = 'app.example.test') {
-      if (who === 'anonymous') return undefined;
-      const key = `${who} ${host}`;
-      const cookie = known.get(key) ?? (await handOver(at, PORTAL, `https://${host}/`, who, PASSWORD));
-      known.set(key, cookie);
-      return cookie;
-    },
+    cookie: handOvers(at, 'https'),
     async stop() {
       await at.stop();
       await backend.close();
