@@ -149,7 +149,7 @@ test('check: what to type next can be pasted', async () => {
   assert.match(onPath.stdout, /^Run it with lintel serve --config /m);
   // Whose folder is in PATH has two programs called node there, of which one is a script that asks for node.
   const path = `${join(root, 'bin')}:${process.env.PATH}`;
-  const within = spawnSync('lintel', ['--version'], { ...inCheckout, env: { PATH: path }, timeout: 10_000 });
+  const within = spawnSync('lintel', ['--version'], { ...inCheckout, env: { PATH: path }, timeout: 60_000 });
   assert.match(within.stdout, /^lintel \d/);
 });
 
