@@ -58,7 +58,7 @@ export function buildHouse(settings: Settings, rooms: Rooms): BuiltHouse {
     door: async (call) => (await rooms.door()).handle(call),
     proxy: proxyFace(gate, rooms, directStrategies(settings.basicCacheMs)),
     client: clientOf,
-    error: (wire, fault, extra, status) => errorReply(wire, fault.id, extra, status),
+    error: (wire, fault, extra) => errorReply(wire, fault.id, { extra }),
     stranger: strangers(settings, policy),
   };
 }
@@ -69,7 +69,7 @@ function strangers({ apps }: Settings, policy: Policy): House['stranger'] {
   return (wire, host, client) => {
     const hosts = known(client) && isLoopback(client) ? policy.hosts : [];
     if (!isOutpost && !wire.target.startsWith(OUTPOST_DOOR)) {
-      return errorReply(wire, 'HOST-NOT-PROXIED', [], undefined, { seen: hostsSeen(host, hosts) });
+      return errorReply(wire, 'HOST-NOT-PROXIED', { scene: { seen: hostsSeen(host, hosts) } });
     }
     return unknownHost(wire, 'HOST-UNKNOWN', host, hosts, FAULTS['HOST-UNKNOWN'].status);
   };

@@ -137,12 +137,12 @@ async function forward(
 function faultOfApp(wire: Wire, problem: Fault, { title }: App, target: Target, gate: GatePorts): Reply {
   const app = { title, host: targetAuthority(target) };
   if (problem.id !== 'ROUTING-REFUSED') {
-    return errorReply(wire, problem.id, [], undefined, { app, again: wire.method === 'GET' || wire.method === 'HEAD' });
+    return errorReply(wire, problem.id, { scene: { app, again: wire.method === 'GET' || wire.method === 'HEAD' } });
   }
   const { domain } = gate.policy().lookup(target.host);
   const portal = domain === undefined ? gate.policy().source.portal : domain.portal;
   const primary = portal && { href: portal.url, text: 'Go to your apps' };
-  return errorReply(wire, problem.id, [], undefined, { app, primary });
+  return errorReply(wire, problem.id, { scene: { app, primary } });
 }
 
 /** Judged again by the house in force, and by what that says of the peer. */

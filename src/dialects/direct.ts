@@ -61,7 +61,7 @@ export function writeDirect(decision: Exclude<Decision, { kind: 'allow' }>, wire
     case 'deny':
       return denied(decision, wire, way.host);
     case 'fault':
-      return errorReply(wire, decision.fault.id, [], decision.fault.id === 'HOST-UNKNOWN' ? 403 : undefined);
+      return errorReply(wire, decision.fault.id, decision.fault.id === 'HOST-UNKNOWN' ? { status: 403 } : {});
     default:
       return decision satisfies never;
   }
@@ -70,10 +70,11 @@ export function writeDirect(decision: Exclude<Decision, { kind: 'allow' }>, wire
 function denied(d: Extract<Decision, { kind: 'deny' }>, wire: Wire, host: string | undefined): Reply {
   const id = d.reason.kind === 'unknown-fact' ? 'FACT-UNKNOWN' : 'ACCESS-DENIED';
   const { app } = d.ground;
-  return errorReply(wire, id, [], undefined, {
+  const scene = {
     app: app && host !== undefined ? { title: app.title, host } : undefined,
     user: d.subject.kind === 'user' ? { name: d.subject.user.name, canSwitch: d.subject.via === 'session' } : undefined,
-  });
+  };
+  return errorReply(wire, id, { scene });
 }
 
 function challenged(
@@ -82,12 +83,8 @@ function challenged(
   { location, asker, always302 }: WayIn,
 ): Reply {
   if (d.how.kind === 'credentials') {
-    return errorReply(
-      wire,
-      d.how.refused ? 'CREDENTIALS-REFUSED' : 'SIGN-IN-NEEDED',
-      ['WWW-Authenticate', authenticate(d.how)],
-      401,
-    );
+    const id = d.how.refused ? 'CREDENTIALS-REFUSED' : 'SIGN-IN-NEEDED';
+    return errorReply(wire, id, { status: 401, extra: ['WWW-Authenticate', authenticate(d.how)] });
   }
   if (asker === 'program' && d.how.kind === 'sign-in') {
     const basic = authenticate({ kind: 'credentials', scheme: 'basic', proxy: false, refused: false });
@@ -100,8 +97,8 @@ function challenged(
 
 /** Whoever shows that it is a script or program gets JSON with the address to open; else as it asked. */
 function signInNeeded(wire: Wire, location: string | undefined, extra: readonly string[]): Reply {
-  if (location === undefined) return errorReply(wire, 'SIGN-IN-NEEDED', extra, 401);
+  if (location === undefined) return errorReply(wire, 'SIGN-IN-NEEDED', { status: 401, extra });
   return isProgram(wire.headers)
     ? signInJson(location, extra)
-    : errorReply(wire, 'SIGN-IN-NEEDED', [...extra, 'Location', location], 401);
+    : errorReply(wire, 'SIGN-IN-NEEDED', { status: 401, extra: [...extra, 'Location', location] });
 }

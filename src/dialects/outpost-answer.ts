@@ -71,7 +71,7 @@ function echoing(decision: Decision, r: Rendering): Reply {
 
 /** A script or program gets 401 with the address to open, on a positive sign only; no sign: a browser's 302. */
 function challenged(r: Rendering, style: OutpostStyle): Reply {
-  if (r.location === undefined) return errorReply(r.wire, 'SIGN-IN-NEEDED', [], 401);
+  if (r.location === undefined) return errorReply(r.wire, 'SIGN-IN-NEEDED', { status: 401 });
   if (style === 'only-401') return plain401();
   if (isProgram(r.wire.headers)) return signInJson(r.location);
   const cookies = r.cookies.flatMap((c) => ['Set-Cookie', c]);
@@ -103,7 +103,7 @@ export function hostsSeen(host: string, hosts: readonly string[]): NonNullable<S
 /** authentik's own words for a host that no app has; a person gets a page. */
 export function unknownHost(wire: Wire, id: FaultId, host: string, hosts: readonly string[], status: number): Reply {
   if (asksForPage(wire.headers)) {
-    return errorReply(wire, id, [], status, { seen: hostsSeen(host, hosts) });
+    return errorReply(wire, id, { status, scene: { seen: hostsSeen(host, hosts) } });
   }
   const known = hosts.length === 0 ? {} : { known: hosts };
   const body = { message: 'no app for hostname', host, detail: FAULTS[id].fix, ...known };

@@ -41,17 +41,19 @@ export interface Scene {
   readonly seen?: readonly (readonly [name: string, value: string])[];
 }
 
+/** How an error differs from what stands in its row of FAULTS. */
+interface ErrorManner {
+  /** Headers to add: name, value, name, value. */
+  readonly extra?: readonly string[] | undefined;
+  readonly status?: number | undefined;
+  readonly scene?: Scene;
+}
+
 /**
  * An error for the person or program at the other end: page, JSON or one line of text, as it asked. It needs nothing
  * from any other host, so it works on the host of an app whose everything is down.
  */
-export function errorReply(
-  wire: Wire,
-  id: FaultId,
-  extra: readonly string[] = [],
-  status?: number,
-  scene: Scene = {},
-): Reply {
+export function errorReply(wire: Wire, id: FaultId, { extra = [], status, scene = {} }: ErrorManner = {}): Reply {
   const { says, fix } = FAULTS[id];
   const code = status ?? FAULTS[id].status;
   const headers = [...HEADERS, 'X-Lintel-Error', id, ...extra];

@@ -56,6 +56,9 @@ interface Door {
   readonly opens: SecretPurpose;
 }
 
+/** One for each path and domain that may have set it; more are an attempt to make a request costly. */
+const MAX_COOKIES_OF_ONE_NAME = 4;
+
 /**
  * The living session that every cookie of this name points to. Two cookies that resolve differently are cookie
  * tossing (a sibling host set one of them), and nobody can tell which is the victim's: nobody is signed in.
@@ -69,7 +72,7 @@ function sessionOf(
   const { name } = door;
   const values = lines.length === 1 ? pickCookies(lines[0] ?? '', name) : lines.flatMap((l) => pickCookies(l, name));
   const value = values[0];
-  if (value === undefined || values.length > 4) return undefined;
+  if (value === undefined || values.length > MAX_COOKIES_OF_ONE_NAME) return undefined;
   const found = sessionOfToken(ports, value, door, p);
   return values.length === 1 ? found : commonSession(ports, found, values.slice(1), door, p);
 }

@@ -31,7 +31,7 @@ export interface House {
   /** The client's address, by the peer and what it may say. */
   client(wire: Wire, peer: TrustedPeer | undefined): Ip | Unknown;
   /** An error page, JSON or text, as the client asked. */
-  error(wire: Wire, fault: Fault, extra?: readonly string[], status?: number): Reply;
+  error(wire: Wire, fault: Fault, extra?: readonly string[]): Reply;
   /** For a host that nobody serves. */
   stranger(wire: Wire, host: string, client: Ip | Unknown): Reply;
 }
