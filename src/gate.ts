@@ -1,7 +1,7 @@
 import type { AssertionSigner } from './core/assertion.ts';
 import type { Decision } from './core/decision.ts';
 import type { Dialect } from './core/dialect.ts';
-import { doorPage, doorway, OUTPOST_DOOR } from './core/door-path.ts';
+import { doorPage, doorway, NATIVE_DOOR, OUTPOST_DOOR } from './core/door-path.ts';
 import type { Endpoint, Strategy } from './core/endpoint.ts';
 import { type Fault, fault } from './core/fault.ts';
 import { type TrustedPeer, untrusted } from './core/peer.ts';
@@ -142,6 +142,7 @@ function judgeAsked(
     demandsBasic: dialect.demandsBasic(wire),
     family: dialect.family,
     refusalStands: true,
+    door: dialect.family === 'authentik' ? OUTPOST_DOOR : NATIVE_DOOR,
     beginsSignIn: dialect.beginsSignIn(wire),
     passes,
   });
@@ -151,6 +152,8 @@ export interface AskOptions extends AnswerManner {
   readonly override: string | undefined;
   readonly hasDefaultPortal: boolean;
   readonly demandsBasic: boolean;
+  /** By which of its names whoever asks knows the pages of sign-in; undefined: by the one of the app. */
+  readonly door: string | undefined;
   readonly beginsSignIn: boolean;
   /** The target is one of Lintel's own pages behind nginx: let through as nobody, whatever the rules say. */
   readonly passes: boolean;
@@ -163,6 +166,7 @@ export const ASKED_DIRECTLY: AskOptions = {
   demandsBasic: false,
   family: 'remote',
   refusalStands: false,
+  door: undefined,
   beginsSignIn: false,
   passes: false,
 };
@@ -194,7 +198,7 @@ export function judge(
       case 'allow':
         return allowed(ports, judged, tell);
       case 'challenge':
-        return challenged(ports, judged, wire, signIn.value, options.beginsSignIn);
+        return challenged(ports, judged, wire, signIn.value, options);
       case 'deny':
       case 'fault':
         return { ...judged, ...NO_WAY, told: NOTHING_TOLD };
@@ -252,10 +256,16 @@ function where({ target, subject, candidates }: Bare) {
  * Where to sign in. A check may begin that by itself, with one cookie; where older cookies of sign-ins have to give way
  * (a page of another site can open this address in a hundred frames), the start page takes them out first.
  */
-function challenged(ports: GatePorts, judged: Bare, wire: Wire, signIn: SignIn, begins: boolean): MaybePromise<Judged> {
+function challenged(
+  ports: GatePorts,
+  judged: Bare,
+  wire: Wire,
+  signIn: SignIn,
+  { door, beginsSignIn }: AskOptions,
+): MaybePromise<Judged> {
   const { candidates } = judged;
-  const there = { ...judged, location: signInLocation(signIn, candidates), cookies: [], told: NOTHING_TOLD };
-  if (!begins || signIn.kind !== 'hand-over') return there;
+  const there = { ...judged, location: signInLocation(signIn, candidates, door), cookies: [], told: NOTHING_TOLD };
+  if (!beginsSignIn || signIn.kind !== 'hand-over') return there;
   return whenReady(ports.counter.begin(wire, candidates), (way) => {
     if (!way.ok) return { ...faulty(way.error), ...where(judged) };
     const { location, cookies } = way.value;

@@ -86,13 +86,13 @@ function readOverride(text: string, parse: ParseUrl): { readonly host: string; r
   return { host: authority.host, url: `https://${authority.host}${port}${escapedPath(utf8Bytes(path))}${query}` };
 }
 
-/** The `Location` of a challenge; undefined when there is nowhere to sign in. */
-export function signInLocation(signIn: SignIn, c: Candidates): string | undefined {
+/** The `Location` of a challenge; undefined when there is nowhere to sign in. `door`: the name of its pages, if not the app's. */
+export function signInLocation(signIn: SignIn, c: Candidates, door?: string): string | undefined {
   switch (signIn.kind) {
     case 'none':
       return undefined;
     case 'hand-over':
-      return startLocation(c);
+      return startLocation(c, door ?? doorOf(c.place?.app.app));
     case 'portal': {
       const rm = known(c.target.method) ? c.target.method : undefined;
       return withQuery(signIn.url, targetUrl(c.target), rm);
@@ -103,8 +103,7 @@ export function signInLocation(signIn: SignIn, c: Candidates): string | undefine
 }
 
 /** The start of a hand-over; authentik's name for it takes a whole address, the native one path and query. */
-function startLocation(c: Candidates): string {
-  const door = doorOf(c.place?.app.app);
+function startLocation(c: Candidates, door: string): string {
   const own = pagePath(c.target);
   const local = own.startsWith('/') ? own : `/${own}`;
   const rd = c.domain?.givenAt !== undefined ? pageUrl(c.target) : door === OUTPOST_DOOR ? c.origin + local : local;

@@ -1,5 +1,4 @@
 import { cookieNames } from '../core/cookie-names.ts';
-import { OUTPOST_DOOR } from '../core/door-path.ts';
 import { type Fault, fault } from '../core/fault.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { routingFor, type SignInRequest } from '../core/routing.ts';
@@ -16,7 +15,7 @@ import { holder, type SignedIn } from './presence.ts';
 import type { Seal } from './sealed.ts';
 import { begin, find } from './start-cookie.ts';
 import { rdOf, startTarget } from './start-target.ts';
-import { OUTPOST } from './wish.ts';
+import { DOORS } from './wish.ts';
 
 /** Characters of an escaped address: many servers read no more than 8 KiB in one line. A longer one becomes the front page. */
 const MOST_TRAVELS = 7000;
@@ -53,8 +52,8 @@ export function startFor(deps: PortalDeps, seal: Seal, r: DoorRequest, wanted: s
   const to = `${portal.url}${portal.url.includes('?') ? '&' : '?'}rd=${queryComponent(href)}&rm=GET`;
   if (domain !== undefined && domain.givenAt === undefined) return ok({ location: to, cookies: [] });
   const { nonceHash, cookies } = begin(startContext(deps, seal, r), r.wire, href);
-  const door = r.path.startsWith(OUTPOST_DOOR) && doorOf(r.app) !== OUTPOST_DOOR ? `&door=${OUTPOST}` : '';
-  return ok({ location: `${to}&state=${nonceHash}${door}`, cookies });
+  const [door] = [...DOORS].find(([, path]) => r.path.startsWith(path) && doorOf(r.app) !== path) ?? [];
+  return ok({ location: `${to}&state=${nonceHash}${door === undefined ? '' : `&door=${door}`}`, cookies });
 }
 
 /** Bound to the origin where the cookie of the app is given: its own, or the external one of a whole domain. */

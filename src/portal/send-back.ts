@@ -1,4 +1,4 @@
-import { NATIVE_DOOR, OUTPOST_DOOR } from '../core/door-path.ts';
+import { NATIVE_DOOR } from '../core/door-path.ts';
 import type { Fault } from '../core/fault.ts';
 import { type CookieDomain, placeOf } from '../core/policy/compile.ts';
 import { err, ok, type Result } from '../core/result.ts';
@@ -13,7 +13,7 @@ import { newGateSecret } from './open-session.ts';
 import { presence, type SignedIn, subjectOf } from './presence.ts';
 import type { Seal } from './sealed.ts';
 import { MOST_KEPT } from './start-cookie.ts';
-import { OUTPOST, type Wish } from './wish.ts';
+import { DOORS, type Wish } from './wish.ts';
 
 type ToApp = Extract<Wish, { kind: 'app' }>;
 
@@ -78,7 +78,7 @@ async function passage(
     return cookies.ok ? ok({ location: wish.to.href, cookies: cookies.value }) : cookies;
   }
   const app = placeOf(deps.policy(), wish.to.target)?.app.app;
-  const name = wish.asked.door === OUTPOST ? OUTPOST_DOOR : doorOf(app);
+  const name = DOORS.get(wish.asked.door ?? '') ?? doorOf(app);
   const door = `${domain?.givenAt ?? wish.to.origin}${name}`;
   if (wish.state === undefined) return ok({ location: startUrl(door, wish.to), cookies: [] });
   const given = await code(deps, domain?.givenAt ?? wish.to.origin, wish.state, who.session.id);

@@ -1,3 +1,4 @@
+import { NATIVE_DOOR, OUTPOST_DOOR } from '../core/door-path.ts';
 import { type Policy, placeOf } from '../core/policy/compile.ts';
 import type { ParseUrl } from '../core/ports.ts';
 import { authorityIn } from '../core/text/origin.ts';
@@ -28,8 +29,11 @@ export type Wish =
       readonly state: string | undefined;
     };
 
-/** The value of `door` for authentik's names. */
-export const OUTPOST = 'outpost';
+/** The names of a door by the value of `door`. */
+export const DOORS: ReadonlyMap<string, string> = new Map([
+  ['outpost', OUTPOST_DOOR],
+  ['native', NATIVE_DOOR],
+]);
 const NOWHERE: Wish = { kind: 'nowhere' };
 const STATE = /^[A-Za-z0-9_-]{43}$/;
 

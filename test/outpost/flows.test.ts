@@ -347,6 +347,18 @@ describe('programs, preflights and wrong turns', () => {
     });
   }
 
+  test("an app with authentik's headers signs in below the native prefix where Lintel's own snippet asks", async () => {
+    const asked = await ask(at, {
+      target: '/api/authz/auth-request',
+      headers: ['Host: o', `X-Original-URL: ${WIKI}/x?y`, 'X-Original-Method: GET', 'Accept: text/html'],
+    });
+    assert.equal(headerOf(asked, 'location'), `${WIKI}/.lintel/start?rd=%2Fx%3Fy`);
+    const b = new Browser(at, 'lintel');
+    const { url, trail } = await b.open(headerOf(asked, 'location') ?? '', 'alice');
+    assert.equal(url, `${WIKI}/x?y`, trail.join('\n'));
+    assert.ok(!trail.some((step) => step.includes('goauthentik')), trail.join('\n'));
+  });
+
   test('ping answers on any host and method; unknown hosts get JSON, never the only app there is', async () => {
     for (const method of ['GET', 'HEAD', 'POST', 'PUT']) {
       const reply = await ask(at, {
