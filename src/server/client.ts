@@ -41,8 +41,8 @@ export interface ArrivedRequest extends ClientRequest {
   /** Request-target as it came. */
   readonly url?: string | undefined;
   readonly httpVersion: string;
-  /** For the framing of the body alone, never for what is judged; other names may be missing (request.ts). */
-  readonly headers: Pick<IncomingHttpHeaders, 'content-length' | 'transfer-encoding'>;
+  /** For the body alone, never for what is judged; other names may be missing (request.ts). */
+  readonly headers: Pick<IncomingHttpHeaders, 'content-length' | 'transfer-encoding' | 'expect'>;
   /** Flat, as they came; of HTTP/2 the list that an HTTP/1.1 request would have had (http2-head.ts). */
   readonly rawHeaders: string[];
   /** HTTP/2 only: why its pseudo-header fields name no request (RFC 9113 §8.3.1). */

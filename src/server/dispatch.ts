@@ -147,7 +147,7 @@ function route(
   if (endpoint !== undefined) return checked(house, endpoint, wire, trusted);
   if (path === '/api/health') return health(house, wire);
   if (place !== undefined && own !== undefined) return door(house, a, place, own, query);
-  if (portal !== undefined) return toPortal(house, portal, a, req, path, query);
+  if (portal !== undefined) return toPortal(house, portal, a, req, res, path, query);
   if (place !== undefined)
     return house.error(wire, fault('APP-ELSEWHERE', `app ${place.app.app.name} has no upstream`));
   const unknown = house.policy.lookup(host).domain === undefined;
@@ -226,6 +226,7 @@ async function toPortal(
   mount: PortalMount,
   a: Admitted,
   req: ArrivedRequest,
+  res: ClientResponse,
   path: string,
   query: string | undefined,
 ): Promise<Reply> {
@@ -242,7 +243,7 @@ async function toPortal(
     path: canonical.value.readings[0],
     query,
     client: house.client(a.wire, a.trusted),
-    body: () => readBody(req, BODY_LIMIT),
+    body: () => readBody(req, res, BODY_LIMIT),
   });
 }
 
