@@ -1,4 +1,5 @@
 import { cookieNames } from '../core/cookie-names.ts';
+import { NATIVE_DOOR, OUTPOST_DOOR } from '../core/door-path.ts';
 import { type Fault, fault } from '../core/fault.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { routingFor, type SignInRequest } from '../core/routing.ts';
@@ -9,13 +10,13 @@ import { hostIn } from '../core/text/origin.ts';
 import { parseQuery, queryComponent } from '../core/text/url-encode.ts';
 import { attempt } from './attempt.ts';
 import type { DoorRequest, PortalDeps } from './deps.ts';
+import { doorMark } from './door-mark.ts';
 import { isSecureOrigin, portalOf } from './door-presence.ts';
 import { secondsLeft } from './open-session.ts';
 import { holder, type SignedIn } from './presence.ts';
 import type { Seal } from './sealed.ts';
 import { begin, find } from './start-cookie.ts';
 import { rdOf, startTarget } from './start-target.ts';
-import { DOORS } from './wish.ts';
 
 /** Characters of an escaped address: many servers read no more than 8 KiB in one line. A longer one becomes the front page. */
 const MOST_TRAVELS = 7000;
@@ -51,9 +52,11 @@ export function startFor(deps: PortalDeps, seal: Seal, r: DoorRequest, wanted: s
   const href = queryComponent(wanted).length > MOST_TRAVELS ? `${domain?.givenAt ?? r.origin}/` : wanted;
   const to = `${portal.url}${portal.url.includes('?') ? '&' : '?'}rd=${queryComponent(href)}&rm=GET`;
   if (domain !== undefined && domain.givenAt === undefined) return ok({ location: to, cookies: [] });
-  const { nonceHash, cookies } = begin(startContext(deps, seal, r), r.wire, href);
-  const [door] = [...DOORS].find(([, path]) => r.path.startsWith(path) && doorOf(r.app) !== path) ?? [];
-  return ok({ location: `${to}&state=${nonceHash}${door === undefined ? '' : `&door=${door}`}`, cookies });
+  const context = startContext(deps, seal, r);
+  const { nonceHash: state, cookies } = begin(context, r.wire, href);
+  const door = r.path.startsWith(OUTPOST_DOOR) ? OUTPOST_DOOR : NATIVE_DOOR;
+  const mark = door === doorOf(r.app) ? '' : `&door=${doorMark(seal, { origin: context.origin, state }, door)}`;
+  return ok({ location: `${to}&state=${state}${mark}`, cookies });
 }
 
 /** Bound to the origin where the cookie of the app is given: its own, or the external one of a whole domain. */

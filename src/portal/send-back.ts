@@ -7,13 +7,14 @@ import type { ReturnTo } from '../core/text/return-to.ts';
 import { queryComponent, queryText } from '../core/text/url-encode.ts';
 import { attempt } from './attempt.ts';
 import type { PortalDeps, PortalRequest } from './deps.ts';
+import { markedDoor } from './door-mark.ts';
 import { judge } from './judge.ts';
 import { arrive } from './loop.ts';
 import { newGateSecret } from './open-session.ts';
 import { presence, type SignedIn, subjectOf } from './presence.ts';
 import type { Seal } from './sealed.ts';
 import { MOST_KEPT } from './start-cookie.ts';
-import { DOORS, type Wish } from './wish.ts';
+import type { Wish } from './wish.ts';
 
 type ToApp = Extract<Wish, { kind: 'app' }>;
 
@@ -59,13 +60,14 @@ export async function wayBack(
   const arrival = counts ? arrive(seal, r.site, r.wire, wish.to.href, deps.clock.now()) : undefined;
   const counted = arrival === undefined ? [] : [arrival.cookie];
   if (arrival?.loops === true) return { kind: 'loop', cookies: counted };
-  const next = await passage(deps, domain, r, who, wish, fresh);
+  const next = await passage(deps, seal, domain, r, who, wish, fresh);
   if (!next.ok) return { kind: 'fault', fault: next.error };
   return { kind: 'go', location: next.value.location, cookies: [...counted, ...next.value.cookies] };
 }
 
 async function passage(
   deps: PortalDeps,
+  seal: Seal,
   domain: CookieDomain | undefined,
   r: PortalRequest,
   who: SignedIn,
@@ -78,11 +80,13 @@ async function passage(
     return cookies.ok ? ok({ location: wish.to.href, cookies: cookies.value }) : cookies;
   }
   const app = placeOf(deps.policy(), wish.to.target)?.app.app;
-  const name = DOORS.get(wish.asked.door ?? '') ?? doorOf(app);
-  const door = `${domain?.givenAt ?? wish.to.origin}${name}`;
-  if (wish.state === undefined) return ok({ location: startUrl(door, wish.to), cookies: [] });
-  const given = await code(deps, domain?.givenAt ?? wish.to.origin, wish.state, who.session.id);
-  return given.ok ? ok({ location: `${door}callback?${given.value}${brought(wish.asked.rd)}`, cookies: [] }) : given;
+  const origin = domain?.givenAt ?? wish.to.origin;
+  const { state } = wish;
+  if (state === undefined) return ok({ location: startUrl(`${origin}${doorOf(app)}`, wish.to), cookies: [] });
+  const door = markedDoor(seal, { origin, state }, wish.asked.door ?? '') ?? doorOf(app);
+  const given = await code(deps, origin, state, who.session.id);
+  if (!given.ok) return given;
+  return ok({ location: `${origin}${door}callback?${given.value}${brought(wish.asked.rd)}`, cookies: [] });
 }
 
 /** Begins the hand-over at the app's own host. */

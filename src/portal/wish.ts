@@ -1,4 +1,3 @@
-import { NATIVE_DOOR, OUTPOST_DOOR } from '../core/door-path.ts';
 import { type Policy, placeOf } from '../core/policy/compile.ts';
 import type { ParseUrl } from '../core/ports.ts';
 import { authorityIn } from '../core/text/origin.ts';
@@ -13,7 +12,7 @@ export interface Asked {
   readonly rm: string | undefined;
   /** SHA-256 of the nonce that the app's own host keeps in the browser: begins a hand-over. */
   readonly state: string | undefined;
-  /** By which of its names the app's host begins and ends the hand-over, where that is not the name that its app has. */
+  /** The mark of the name by which the app's host begins and ends the hand-over, where its app has the other one. */
   readonly door: string | undefined;
 }
 
@@ -29,11 +28,6 @@ export type Wish =
       readonly state: string | undefined;
     };
 
-/** The names of a door by the value of `door`. */
-export const DOORS: ReadonlyMap<string, string> = new Map([
-  ['outpost', OUTPOST_DOOR],
-  ['native', NATIVE_DOOR],
-]);
 const NOWHERE: Wish = { kind: 'nowhere' };
 const STATE = /^[A-Za-z0-9_-]{43}$/;
 

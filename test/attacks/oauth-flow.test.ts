@@ -4,6 +4,7 @@
  * tried at these; those on identity providers wait until there are any.
  */
 import assert from 'node:assert/strict';
+import { OUTPOST_DOOR } from '../../src/core/door-path.ts';
 import { basic, bearer } from '../black-box/app-passwords.ts';
 import { browser } from '../black-box/hand-over.ts';
 import { ask, headerOf, type Reply, valuesOf } from '../black-box/raw.ts';
@@ -87,6 +88,27 @@ runClass('oauth-flow', (s) => {
       assert.ok(reply.status === 400 && !opened(reply), `${JSON.stringify(odd)}: signed in as the attacker`);
       assert.ok(opened(await attacker.b.go(attacker.callback)), 'with its own name it is');
     }
+  });
+
+  /**
+   * A proxy may have a route to Lintel for one name of the door alone, and all else goes to the app. A link that chose the
+   * name would send a code of the victim, made for the attacker's own browser, to the app: into its log, and to whoever
+   * its pages tell where they stand.
+   */
+  s.extra('a link to the portal does not choose below which name the code arrives', async () => {
+    const i = await s.proxy();
+    const attacker = await onTheWay(i, 'bob');
+    const { b } = await onTheWay(i, 'alice');
+    const link = (to: string) => `${PORTAL}/?rd=${encodeURIComponent(to)}&rm=GET&state=${attacker.state}`;
+    const elsewhere = browser(i.at);
+    const begun = headerOf(await elsewhere.go(`${APP}/outpost.goauthentik.io/start?rd=%2F`), 'location') ?? '';
+    const mark = new URL(begun).searchParams.get('door') ?? assert.fail('the other name is not told to the portal');
+    for (const [n, door] of ['outpost', 'native', OUTPOST_DOOR, mark].entries()) {
+      const sent = headerOf(await b.go(`${link(`${APP}/${n}`)}&door=${encodeURIComponent(door)}`), 'location') ?? '';
+      assert.ok(sent.startsWith(`${APP}/.lintel/callback?code=`), `${door}: ${sent}`);
+    }
+    const own = headerOf(await b.go(begun), 'location') ?? '';
+    assert.ok(own.startsWith(`${APP}/outpost.goauthentik.io/callback?code=`), own);
   });
 
   s.attack('OID-03', async () => {
