@@ -1,6 +1,6 @@
 import type { AppToken } from '../core/app-token.ts';
 import { additionalHeaders, mergeAttributes } from '../core/attributes.ts';
-import { type MaybePromise, type PasswordVerifier, type UserSource, whenReady } from '../core/ports.ts';
+import { type AuditSink, type MaybePromise, type PasswordVerifier, type UserSource, whenReady } from '../core/ports.ts';
 import { entitlementsOf } from '../core/profile/tell.ts';
 import { err, ok } from '../core/result.ts';
 import { isTouchDue, type Session } from '../core/session.ts';
@@ -33,7 +33,7 @@ export interface Claim {
   readonly opened: Judged;
   readonly gate: GatePorts;
   /** Judges the opening request again by what is in force now, with these in place of the usual ports. */
-  judge(ports: Pick<GatePorts, 'store' | 'verifier' | 'basic'>): MaybePromise<Judged>;
+  judge(ports: Pick<GatePorts, 'store' | 'verifier' | 'basic' | 'audit'>): MaybePromise<Judged>;
   /** Is what was judged still good for a tunnel? */
   accepts(judged: Judged): boolean;
 }
@@ -43,8 +43,9 @@ export function watchTunnel({ opened, gate, judge, accepts }: Claim): TunnelWatc
   const seen = new Observation(gate.store);
   const { subject, told } = opened;
   const before = rights(opened);
-  const verifier = subject.kind === 'user' ? remembering(subject.user, gate.users) : gate.verifier;
-  const ports = { store: seen, verifier, basic: verifier };
+  const isByPassword = subject.kind === 'user' && subject.via === 'basic';
+  const verifier = isByPassword ? remembering(subject.user, gate.users) : REFUSING;
+  const ports = { store: seen, verifier, basic: verifier, audit: withoutFailures(gate.audit) };
   return {
     holds() {
       seen.forget();
@@ -101,6 +102,21 @@ function remembering(user: User, users: UserSource): PasswordVerifier {
     async verify() {
       const now = await users.lookup(user.name);
       return now?.epoch === user.epoch ? ok(now) : err({ kind: 'refused' });
+    },
+  };
+}
+
+/**
+ * A password that did not open it (wrong, or the app's own) was counted as an attempt then. Checked and counted again at
+ * every change of anything, one request would shut the account that it names, and keep the checks busy.
+ */
+const REFUSING: PasswordVerifier = { verify: async () => err({ kind: 'refused' }) };
+
+/** One request failed to sign in once, however often it is judged. */
+function withoutFailures(audit: AuditSink): AuditSink {
+  return {
+    record(event) {
+      if (event.kind !== 'sign-in-failed') audit.record(event);
     },
   };
 }

@@ -16,6 +16,8 @@ import { PASSWORD, PORTAL, USERS } from './fixture.ts';
 
 const HOST = 'app.example.test';
 const BIG = 200;
+const OF_THE_APP = `Basic ${Buffer.from('reader:letmein').toString('base64')}`;
+const ACCESS = [{ paths: ['/open'], allow: 'everyone' }, { allow: 'signed_in' }];
 
 /** Says something every 50 ms: for ever in chunks, or BIG bytes of a stated length. */
 function startDripping(): Promise<{ readonly server: Server; readonly port: number }> {
@@ -71,7 +73,7 @@ describe('an answer without an end ends with what allowed it', () => {
       storage: 'sqlite:DIR/lintel.db',
       users: 'file:DIR/users.yml',
       metrics: 'off',
-      apps: { app: { url: `https://${HOST}`, upstream, access: [{ allow: 'signed_in' }] } },
+      apps: { app: { url: `https://${HOST}`, upstream, access: ACCESS } },
     };
     at = await serve({ config, users: USERS, healthHost: 'auth.example.test', ownListen: true });
     store = await openStore(at.database);
@@ -83,9 +85,12 @@ describe('an answer without an end ends with what allowed it', () => {
   });
 
   async function read(user: string, target: string): Promise<Reading> {
-    const cookie = await handOver(at, PORTAL, `https://${HOST}/file`, user, PASSWORD);
+    return readWith({ cookie: await handOver(at, PORTAL, `https://${HOST}/file`, user, PASSWORD) }, target);
+  }
+
+  async function readWith(credentials: Readonly<Record<string, string>>, target: string): Promise<Reading> {
     const session = await openHttp2({ host: '127.0.0.1', port }, '127.0.0.2');
-    const stream = session.request({ ':authority': HOST, ':path': target, cookie });
+    const stream = session.request({ ':authority': HOST, ':path': target, ...credentials });
     let [bytes, over]: [number, 'whole' | 'cut' | undefined] = [0, undefined];
     stream.on('data', (chunk: Buffer) => (bytes += chunk.length));
     stream.on('error', () => (over = 'cut'));
@@ -113,5 +118,21 @@ describe('an answer without an end ends with what allowed it', () => {
     await eventually('all of it is here', () => file.over() !== undefined);
     assert.deepEqual([file.over(), file.bytes()], ['whole', BIG]);
     file.close();
+  });
+
+  test('wrong credentials of a stream that is open to everyone were one attempt, however often it is asked again', async () => {
+    const authorization = `Basic ${Buffer.from('alice:wrong').toString('base64')}`;
+    const open = await readWith({ authorization }, '/open');
+    const cookie = await handOver(at, PORTAL, `https://${HOST}/file`, 'alice', PASSWORD);
+    const beside = await readWith({ authorization: OF_THE_APP, cookie }, '/events');
+    for (let pass = 0; pass < 4; pass++) {
+      const bob = await read('bob', '/events');
+      await store.revoke({ kind: 'user', user: 'bob' });
+      await eventually('a pass over all streams', () => bob.over() === 'cut', 10_000);
+      bob.close();
+    }
+    assert.deepEqual([open.over(), beside.over()], [undefined, undefined]);
+    assert.equal(at.output().match(/"sign-in-failed"/g)?.length, 2);
+    for (const reading of [open, beside, await read('alice', '/events')]) reading.close();
   });
 });
