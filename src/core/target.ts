@@ -108,7 +108,8 @@ export function canonicalTarget(parts: TargetParts): Result<Target, Fault> {
 
 /** Two lines that a proxy made one. */
 const JOINED = /,[ \t]*(?:\/|https?:)/i;
-const DESTINATION = /^(?:https?:\/\/[^/?#\\]+)?(\/(?!\/).*)$/is;
+/** Behind an address "//" is a path as it is in a request line: a client that joins "https://host/" and "/path" sends it. */
+const DESTINATION = /^(?:https?:\/\/[^/?#\\]+|(?!\/\/))(\/.*)$/is;
 
 /** The path alone, whatever host is named: apps that look at the host refuse a foreign one, the others do not. */
 function destinationOf(sent: Single): Result<Path | undefined, Fault> {

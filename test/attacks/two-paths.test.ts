@@ -13,6 +13,8 @@ const HERE: readonly (readonly [destination: string, from: 'allowed' | 'refused'
   ['http://app.example.test/mine/b', 'allowed'],
   ['/mine/b%20c', 'allowed'],
   ['http://elsewhere.test/mine/b', 'allowed'],
+  ['http://app.example.test//mine/b', 'allowed'],
+  ['http://app.example.test//admin/b', 'refused'],
   ['http://app.example.test/admin/b', 'refused'],
   ['HTTP://APP.EXAMPLE.TEST/admin/b', 'refused'],
   ['http://app.example.test:80/admin', 'refused'],
