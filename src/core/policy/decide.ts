@@ -52,8 +52,9 @@ export function candidatesFor(policy: Policy, target: Target): Result<Candidates
   }
   const ownRules = place?.app.rules ?? [];
   const rules = ownRules.length === 0 ? entry.rules : [...entry.rules, ...ownRules];
-  const paths = [...target.path.readings, ...(target.destination?.readings ?? [])];
-  const readings = paths.map((path) => ({ path, rules: remaining(rules, target, path) }));
+  const { path, destination } = target;
+  const paths = destination === undefined ? path.readings : [...path.readings, ...destination.readings];
+  const readings = paths.map((p) => ({ path: p, rules: remaining(rules, target, p) }));
   const fallback = { outcome: ownRules.length > 0 ? DENY : policy.source.defaultOutcome, reason: NO_MATCH };
   const origin = place?.origin ?? targetOrigin(target);
   return ok({ target, place, domain: entry.domain, origin, readings, fallback });
