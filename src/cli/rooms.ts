@@ -15,6 +15,7 @@ import type { Portal } from '../portal/portal.ts';
 import type { Forwarder } from '../proxy/forward.ts';
 import { startSweeper } from '../stores/sweep.ts';
 import { openStore } from '../stores/table.ts';
+import { endSessionsOf } from './ended-accounts.ts';
 import { type BuiltHouse, buildHouse, type Rooms } from './house.ts';
 import { proxyGuards } from './proxy-face.ts';
 import { Grounds } from './tunnel-watch.ts';
@@ -63,10 +64,11 @@ export async function openRooms(first: Settings, users: Accounts, audit: AuditSi
     }),
   };
   house = buildHouse(first, rooms);
+  let ending = Promise.resolve();
   users.onChange((ended) => {
     grounds.changed();
     forwarder?.guard(guards());
-    for (const user of ended) forget(user, store, log);
+    ending = ending.then(() => endSessionsOf(ended, store, log));
   });
   const sweeper = startSweeper(store, clock, SWEEP_EVERY_MS, (error) => {
     log.write('warn', 'expired sessions could not be swept', { detail: String(error) });
@@ -88,17 +90,10 @@ export async function openRooms(first: Settings, users: Accounts, audit: AuditSi
       await sweeper.close();
       users.close();
       await closeVerifier();
+      await ending;
       await store.close();
     },
   };
-}
-
-/** Kept, the sessions of an account would be good again with it: for whoever they were stolen by, too. */
-function forget(user: string, store: SessionStore, log: Log): void {
-  void orElse<unknown>(
-    () => store.revoke({ kind: 'user', user }),
-    (error) => log.write('warn', 'sessions could not be ended', { user, detail: String(error) }),
-  );
 }
 
 /** How long an app may take, and what is said of one that oversteps. */
