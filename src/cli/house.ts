@@ -7,8 +7,9 @@ import type { Clock } from '../core/ports.ts';
 import type { TellFacts } from '../core/profile/tell.ts';
 import { err } from '../core/result.ts';
 import { doorOf } from '../core/sign-in-address.ts';
-import { known, pageUrl, type Target } from '../core/target.ts';
-import { isLoopback } from '../core/text/ip.ts';
+import { known, pageUrl, type Target, type Unknown } from '../core/target.ts';
+import { all } from '../core/text/header-list.ts';
+import { type Ip, isLoopback, parseIp } from '../core/text/ip.ts';
 import type { Wire } from '../core/wire.ts';
 import { clientOf, directStrategies } from '../dialects/direct.ts';
 import { hostsSeen, unknownHost } from '../dialects/outpost-answer.ts';
@@ -67,12 +68,19 @@ export function buildHouse(settings: Settings, rooms: Rooms): BuiltHouse {
 function strangers({ apps }: Settings, policy: Policy): House['stranger'] {
   const isOutpost = apps.some((app) => doorOf(app) === OUTPOST_DOOR);
   return (wire, host, client) => {
-    const hosts = known(client) && isLoopback(client) ? policy.hosts : [];
+    const hosts = isHere(wire, client) ? policy.hosts : [];
     if (!isOutpost && !wire.target.startsWith(OUTPOST_DOOR)) {
       return errorReply(wire, 'HOST-NOT-PROXIED', { scene: { seen: hostsSeen(host, hosts) } });
     }
     return unknownHost(wire, 'HOST-UNKNOWN', host, hosts, FAULTS['HOST-UNKNOWN'].status);
   };
+}
+
+/** Asked by somebody on this very machine. A proxy here that nobody listed speaks with its own address for all who come. */
+function isHere({ headers }: Wire, client: Ip | Unknown): boolean {
+  const told = all(headers, 'x-forwarded-for').flatMap((line) => line.split(','));
+  const addresses = [client, ...told.map((entry) => parseIp(entry.trim()))];
+  return addresses.every((ip) => ip !== undefined && known(ip) && isLoopback(ip));
 }
 
 /** What a check endpoint asks of the doors of apps. Loaded when somebody has to sign in, not before. */

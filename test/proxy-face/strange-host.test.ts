@@ -26,8 +26,12 @@ before(async () => {
 after(() => at.stop());
 
 async function got(accept: string, ...more: string[]) {
+  return gotBy('127.0.0.1', accept, ...more);
+}
+
+async function gotBy(from: string, accept: string, ...more: string[]) {
   const headers = ['Host: ap-p.example.test', `Accept: ${accept}`, 'Connection: close', ...more];
-  const reply = await ask(at, { target: '/', headers });
+  const reply = await ask(at, { target: '/', headers }, { from });
   assert.deepEqual([reply.status, headerOf(reply, 'x-lintel-error')], [403, 'HOST-NOT-PROXIED']);
   return { type: (headerOf(reply, 'content-type') ?? '').split(';')[0], body: reply.body };
 }
@@ -40,6 +44,13 @@ test('a page says what arrived; the hosts there are stay on this machine', async
   const elsewhere = await got('text/html', 'X-Forwarded-For: 198.51.100.7');
   assert.match(elsewhere.body, /Received: <code>ap-p\.example\.test<\/code>/);
   assert.doesNotMatch(elsewhere.body, /Known|app\.example\.test/);
+});
+
+test('a proxy on this machine that nobody listed does not make strangers people of this machine', async () => {
+  assert.match((await gotBy('127.0.0.2', 'text/html')).body, /Known/);
+  for (const line of ['198.51.100.7', '127.0.0.1, 198.51.100.7', 'unknown', '']) {
+    assert.doesNotMatch((await gotBy('127.0.0.2', 'text/html', `X-Forwarded-For: ${line}`)).body, /Known/, line);
+  }
 });
 
 test('a page is for those who ask for one: curl gets a line to read', async () => {
