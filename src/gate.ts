@@ -122,7 +122,7 @@ function readTarget(
   const asked = dialect.read(wire, peer, path);
   if (!asked.ok) return asked;
   const { parts, host } = asked.value;
-  const target = canonicalTarget(withHeaders(parts, wire.headers));
+  const target = canonicalTarget(withHeaders(parts, wire.headers, 'chosen'));
   return target.ok && host !== undefined && isOtherApp(ports.policy(), host, target.value)
     ? err(fault('TARGET-CONFLICT', `Host ${quote(host)}, X-Forwarded-Host ${target.value.host}`))
     : target;

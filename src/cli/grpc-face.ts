@@ -51,7 +51,7 @@ function judgeCheck(
 ): MaybePromise<Judged> {
   const parts = readCheck(attributes, caller.trusted);
   if (!parts.ok) return faulty(parts.error);
-  const target = canonicalTarget(withHeaders(parts.value, wire.headers));
+  const target = canonicalTarget(withHeaders(parts.value, wire.headers, 'all'));
   if (!target.ok) return faulty(target.error);
   return judge(gate, target.value, directStrategies(settings.basicCacheMs), wire, ASKED_DIRECTLY);
 }

@@ -30,7 +30,7 @@ export interface Target {
   /** The request has the form of a CORS preflight, its method aside (Fetch Standard §4.8). */
   readonly preflight: boolean;
   /** What COPY and MOVE write to, judged as `path` is: every reading of both has to be allowed. */
-  readonly destination?: Path | undefined;
+  readonly destination?: Path | Unknown | undefined;
 }
 
 /** What a dialect found, as strings from the wire. */
@@ -43,7 +43,7 @@ export interface TargetParts {
   readonly client: Ip | Unknown;
   readonly preflight?: boolean;
   /** The `Destination` header, where the method may be one that has a second path. */
-  readonly destination?: Single;
+  readonly destination?: Single | Unknown;
 }
 
 const SCHEMES: ReadonlySet<string> = new Set(['https', 'http', 'wss', 'ws']);
@@ -73,12 +73,17 @@ export function known(fact: string | Ip | Unknown): boolean {
 /** RFC 4918 §9.8 and §9.9; others send `Destination` for nothing. */
 const OF_TWO_PATHS: ReadonlySet<string> = new Set(['COPY', 'MOVE']);
 const ABSENT: Single = { kind: 'absent' };
+const NOT_SENT: Unknown = { missing: 'Destination' };
 
-/** With what the headers of the request itself tell: they reach the app, whoever asks about it. */
-export function withHeaders(parts: TargetParts, headers: HeaderList): TargetParts {
+/**
+ * With what the headers of the request itself tell: they reach the app, whoever asks about it. `headers`: all there are, or
+ * the `chosen` ones of a proxy that may leave out what Lintel has to see.
+ */
+export function withHeaders(parts: TargetParts, headers: HeaderList, are: 'all' | 'chosen'): TargetParts {
   const { method } = parts;
-  const hasOnePath = known(method) && !OF_TWO_PATHS.has(method);
-  const destination = hasOnePath ? ABSENT : single(headers, 'destination');
+  const isOfTwo = known(method) && OF_TWO_PATHS.has(method);
+  const sent = known(method) && !isOfTwo ? ABSENT : single(headers, 'destination');
+  const destination = isOfTwo && are === 'chosen' && sent.kind === 'absent' ? NOT_SENT : sent;
   return { ...parts, preflight: isPreflight(headers), destination };
 }
 
@@ -112,7 +117,8 @@ const JOINED = /,[ \t]*(?:\/|https?:)/i;
 const DESTINATION = /^(?:https?:\/\/[^/?#\\]+|(?!\/\/))(\/.*)$/is;
 
 /** The path alone, whatever host is named: apps that look at the host refuse a foreign one, the others do not. */
-function destinationOf(sent: Single): Result<Path | undefined, Fault> {
+function destinationOf(sent: Single | Unknown): Result<Path | Unknown | undefined, Fault> {
+  if ('missing' in sent) return ok(sent);
   if (sent.kind === 'absent') return ok(undefined);
   if (sent.kind === 'repeated' || JOINED.test(sent.value))
     return err(fault('TARGET-REPEATED', 'Destination came more than once'));

@@ -32,7 +32,7 @@ export function readDirect(wire: Wire, peer: TrustedPeer | undefined): Result<Ta
   if (!scheme.ok) return scheme;
   const client = clientOf(wire, peer);
   const parts = { scheme: scheme.value, authority: host.value, uri: wire.target, method: wire.method, client };
-  return canonicalTarget(withHeaders(parts, wire.headers));
+  return canonicalTarget(withHeaders(parts, wire.headers, 'all'));
 }
 
 /** The client: the TCP peer, unless that is a trusted proxy, which then says who it speaks for. */

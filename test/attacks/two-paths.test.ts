@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Backend } from '../black-box/backend.ts';
-import { ask } from '../black-box/raw.ts';
+import { ask, headerOf } from '../black-box/raw.ts';
 import { gate, type Installation, proxy } from './fixture.ts';
 
 const HERE: readonly (readonly [destination: string, from: 'allowed' | 'refused'])[] = [
@@ -31,6 +31,14 @@ const HERE: readonly (readonly [destination: string, from: 'allowed' | 'refused'
   ['/mine/b,c', 'allowed'],
   ['', 'refused'],
 ];
+
+async function checkedAt(at: Installation, host: string, method: string) {
+  const headers = [
+    ...[`Host: ${host}`, 'X-Forwarded-Proto: https', 'X-Forwarded-For: 198.51.100.7'],
+    `Cookie: ${await at.cookie('alice')}`,
+  ];
+  return ask(at.at, { method, target: '/api/authz/ext-authz//mine/a', headers });
+}
 
 describe('the second path of a request is judged as the first one is', () => {
   let checks: Installation;
@@ -69,6 +77,20 @@ describe('the second path of a request is judged as the first one is', () => {
       }
     });
   }
+
+  test('a proxy that asks without it leaves the second path unknown: no rule about paths lets that through', async () => {
+    const check = async (host: string, method: string) => {
+      const reply = await checkedAt(checks, host, method);
+      return [reply.status, headerOf(reply, 'x-lintel-error')];
+    };
+    for (const method of ['MOVE', 'COPY']) {
+      assert.deepEqual(await check('app.example.test', method), [403, 'FACT-UNKNOWN']);
+      assert.deepEqual(await check('public.example.test', method), [200, undefined], 'no path matters there');
+    }
+    const [listed] = await check('app.example.test', 'PROPFIND');
+    assert.equal(listed, 200, 'nothing but these two has a second path');
+    assert.match(checks.at.output(), /"missing":"Destination"/);
+  });
 
   test('two of them are none, and where nothing has two paths the header means nothing', async () => {
     const cookie = `Cookie: ${await proxied.cookie('alice')}`;

@@ -4,7 +4,7 @@ import { err, ok, type Result } from '../result.ts';
 import { type Level, meets, type Subject } from '../subject.ts';
 import { effectivePort, isSecure, type Target, targetOrigin, type Unknown } from '../target.ts';
 import { type AppPlace, appAt, type CookieDomain, type Policy } from './compile.ts';
-import { type CompiledRule, matchConditions, matchUser } from './match.ts';
+import { type CompiledRule, matchConditions, matchUser, type Reading } from './match.ts';
 import type { Outcome } from './rule.ts';
 
 /** A rule whose conditions hold for one reading, or might: `unknown` names the fact that the proxy did not send. */
@@ -20,7 +20,7 @@ export interface Candidates {
   readonly domain: CookieDomain | undefined;
   /** Where the target lives: origin to return to and to bind cookies to. */
   readonly origin: string;
-  readonly readings: readonly { readonly path: string; readonly rules: readonly Candidate[] }[];
+  readonly readings: readonly { readonly path: Reading; readonly rules: readonly Candidate[] }[];
   readonly fallback: Fallback;
 }
 
@@ -52,16 +52,19 @@ export function candidatesFor(policy: Policy, target: Target): Result<Candidates
   }
   const ownRules = place?.app.rules ?? [];
   const rules = ownRules.length === 0 ? entry.rules : [...entry.rules, ...ownRules];
-  const { path, destination } = target;
-  const paths = destination === undefined ? path.readings : [...path.readings, ...destination.readings];
-  const readings = paths.map((p) => ({ path: p, rules: remaining(rules, target, p) }));
+  const readings = pathsOf(target).map((path) => ({ path, rules: remaining(rules, target, path) }));
   const fallback = { outcome: ownRules.length > 0 ? DENY : policy.source.defaultOutcome, reason: NO_MATCH };
   const origin = place?.origin ?? targetOrigin(target);
   return ok({ target, place, domain: entry.domain, origin, readings, fallback });
 }
 
+function pathsOf({ path, destination }: Target): readonly Reading[] {
+  if (destination === undefined) return path.readings;
+  return [...path.readings, ...('missing' in destination ? [destination] : destination.readings)];
+}
+
 /** Drops the rules whose conditions fail; nothing after a rule that decides for everybody can matter. */
-function remaining(rules: readonly CompiledRule[], target: Target, path: string): Candidate[] {
+function remaining(rules: readonly CompiledRule[], target: Target, path: Reading): Candidate[] {
   const out: Candidate[] = [];
   for (const rule of rules) {
     const match = matchConditions(rule, target, path);

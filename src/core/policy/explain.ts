@@ -7,7 +7,7 @@ import { type Subject, whoIs } from '../subject.ts';
 import type { Target } from '../target.ts';
 import { type AppPlace, type Policy, placeOf } from './compile.ts';
 import { candidatesFor, decide } from './decide.ts';
-import { type CompiledRule, matchConditions, matchUser } from './match.ts';
+import { type CompiledRule, matchConditions, matchUser, type Reading } from './match.ts';
 import type { Rule } from './rule.ts';
 
 /** What became of one rule for one reading of the path. */
@@ -49,7 +49,7 @@ export function explain(policy: Policy, target: Target, subject: Subject, now: n
   const place = placeOf(policy, target);
   const rules = [...policy.lookup(target.host).rules, ...(place?.app.rules ?? [])];
   const readings = c.readings.map((reading) => ({
-    path: reading.path,
+    path: typeof reading.path === 'string' ? reading.path : reading.path.missing,
     steps: steps(rules, target, reading.path, subject),
     decision: decide({ ...c, readings: [reading] }, subject),
   }));
@@ -75,7 +75,7 @@ function headersFor(decision: Decision, at: Pick<Policy, 'tell'>, now: number): 
   return masked === undefined ? identity : [...identity, 'Authorization', masked];
 }
 
-function steps(rules: readonly CompiledRule[], target: Target, path: string, subject: Subject): Step[] {
+function steps(rules: readonly CompiledRule[], target: Target, path: Reading, subject: Subject): Step[] {
   let decided = false;
   return rules.map((rule) => {
     const step: Step = decided ? { rule: rule.rule, kind: 'not-reached' } : stepOf(rule, target, path, subject);
@@ -84,7 +84,7 @@ function steps(rules: readonly CompiledRule[], target: Target, path: string, sub
   });
 }
 
-function stepOf(rule: CompiledRule, target: Target, path: string, subject: Subject): Step {
+function stepOf(rule: CompiledRule, target: Target, path: Reading, subject: Subject): Step {
   const failed = rule.conditions.find((c) => c.test(target, path) === 'no');
   if (failed !== undefined) return { rule: rule.rule, kind: 'condition', failed: failed.name };
   if (subject.kind === 'user' && !matchUser(rule, target, path, subject.user))

@@ -7,10 +7,13 @@ import type { HostPattern, QueryCondition, Regex, Rule, SubjectPattern } from '.
 /** Whether a rule's conditions on the target hold: yes, no, or it tests a fact that the proxy did not send. */
 export type Match = 'yes' | 'no' | Unknown;
 
+/** One way to read a path; or a second path that the proxy did not send. */
+export type Reading = string | Unknown;
+
 /** One condition by name, so that `explain` can say which one failed. */
 export interface Condition {
   readonly name: 'methods' | 'networks' | 'paths' | 'query' | 'preflight';
-  test(target: Target, reading: string): Match;
+  test(target: Target, reading: Reading): Match;
 }
 
 /** A rule ready to run. */
@@ -39,7 +42,7 @@ export function compileRule(rule: Rule): CompiledRule {
 }
 
 /** All conditions: one `no` is enough to skip the rule; an unknown fact counts only when nothing else rules it out. */
-export function matchConditions(rule: CompiledRule, target: Target, reading: string): Match {
+export function matchConditions(rule: CompiledRule, target: Target, reading: Reading): Match {
   let result: Match = 'yes';
   for (const condition of rule.conditions) {
     const match = condition.test(target, reading);
@@ -68,7 +71,8 @@ function preflight(t: Target): Match {
   return t.preflight && t.method === 'OPTIONS' ? 'yes' : 'no';
 }
 
-function paths(rule: Rule, target: Target, reading: string): Match {
+function paths(rule: Rule, target: Target, reading: Reading): Match {
+  if (typeof reading !== 'string') return reading;
   const matches =
     rule.paths.some((p) => p.test(reading)) ||
     rule.pathRegexes.some((r) => r.test(reading)) ||
@@ -149,14 +153,14 @@ export function hostCovers(pattern: HostPattern, host: string): boolean {
   }
 }
 
-/** Does the rule apply to this user? Host, path and subject criteria each need one entry that matches. */
-export function matchUser(rule: CompiledRule, target: Target, reading: string, user: User): boolean {
+/** Does the rule apply to this user? Host, path and subject criteria each need one entry that matches; an unknown path may. */
+export function matchUser(rule: CompiledRule, target: Target, reading: Reading, user: User): boolean {
   if (!rule.namesSubject) return true;
   const r = rule.rule;
   return (
     (r.subjects.length === 0 || r.subjects.some((group) => group.every((s) => subjectMatches(s, user)))) &&
     (r.hosts.length === 0 || r.hosts.some((h) => hostMatchesUser(h, target.host, user))) &&
-    pathsMatchUser(r, target, reading, user)
+    (typeof reading !== 'string' || pathsMatchUser(r, target, reading, user))
   );
 }
 
