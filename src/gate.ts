@@ -15,8 +15,9 @@ import { routingFor } from './core/routing.ts';
 import { type SignIn, signInFor, signInLocation, type Way } from './core/sign-in-address.ts';
 import { ANONYMOUS, type Subject, whoIs } from './core/subject.ts';
 import { canonicalTarget, known, type Target, withHeaders } from './core/target.ts';
-import { first } from './core/text/header-list.ts';
+import { all, first } from './core/text/header-list.ts';
 import { isLoopback } from './core/text/ip.ts';
+import { parsePath } from './core/text/path.ts';
 import { quote } from './core/text/quote.ts';
 import { notAllowing, type Reply, type Wire } from './core/wire.ts';
 import { type AnswerManner, answerCredentials } from './identify/answer-credentials.ts';
@@ -67,7 +68,7 @@ export function check(
   const passes = asked.ok && dialect.ownPaths === 'pass' && PASSED.has(doorPage(asked.value) ?? '');
   const judged = asked.ok ? judgeAsked(ports, endpoint, dialect, wire, asked.value, passes) : faulty(asked.error);
   return whenReady(judged, (found) => {
-    const j = dialect.ownPaths === 'pass' && !passes ? noneOfTheApps(found) : found;
+    const j = dialect.family === 'authentik' && !passes ? noneOfTheApps(found, wire) : found;
     witness(ports, j, dialect.name, wire, started);
     const { target, location, cookies, told } = j;
     const authorization = authorizationFor(j, wire);
@@ -85,14 +86,22 @@ export function check(
 }
 
 /**
- * nginx hands all that is below the prefix to Lintel and asks about none of it: whoever is let through there asks the check
- * itself, from outside, and would read in the answer what is for the app alone.
+ * Proxies hand all that is below the prefix to Lintel, its checks included, and ask about none of it: whoever is let through
+ * there asks a check itself, from outside, and would read in the answer what is for the app alone. nginx and HAProxy say in
+ * X-Original-URL what came, at whichever check it ends.
  */
-function noneOfTheApps(judged: Judged): Judged {
+function noneOfTheApps(judged: Judged, { headers }: Wire): Judged {
   const { decision, target } = judged;
-  if (decision.kind !== 'allow' || target?.path.readings.some((r) => r.startsWith(OUTPOST_DOOR)) !== true)
-    return judged;
-  return { ...faulty(fault('NOT-FOUND', `no page ${quote(target.path.received)}`)), target };
+  if (decision.kind !== 'allow' || target === undefined) return judged;
+  const came = all(headers, 'x-original-url').map((url) => parsePath(pathIn(url)));
+  const isBelow = [ok(target.path), ...came].some(
+    (p) => !p.ok || p.value.readings.some((r) => r.startsWith(OUTPOST_DOOR)),
+  );
+  return isBelow ? { ...faulty(fault('NOT-FOUND', `no page ${quote(target.path.received)}`)), target } : judged;
+}
+
+function pathIn(url: string): string {
+  return url.replace(/^[a-z]+:\/\/[^/?#]*/i, '').replace(/\?.*$/s, '');
 }
 
 /** What the app gets as `Authorization`: what it was promised, nothing where Lintel used it up, else what came; "": none. */

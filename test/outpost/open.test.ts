@@ -60,6 +60,7 @@ describe("what is not the app's own is never an allow", () => {
         alice: { password: PASSWORD, displayname: 'Alice', email: 'alice@example.com', attributes: { key: 's3cret' } },
       },
     });
+    after(() => secret.stop());
     const b = new Browser(secret, 'nginx');
     await b.open(`${WIKI}/`, 'alice');
     const cookie = `Cookie: ${b.cookies('wiki.example.net')}`;
@@ -81,7 +82,19 @@ describe("what is not the app's own is never an allow", () => {
       assert.equal(reply.status, 403, path);
       assert.doesNotMatch(JSON.stringify(reply.headers), /authorization|x-authentik/i, path);
     }
-    await secret.stop();
+    // Nor by the check of another proxy, which nginx and HAProxy hand to Lintel with all that is below the prefix.
+    const claims = ['X-Forwarded-Proto: https', 'X-Forwarded-Host: wiki.example.net', 'X-Forwarded-Uri: /'];
+    for (const target of ['envoy', 'envoy/', 'envoy/x?y', 'traefik', 'caddy']) {
+      const path = `/outpost.goauthentik.io/auth/${target}`;
+      for (const written of [path, path.replace('/auth', '/x/../auth'), path.replace('auth', '%61uth'), `/${path}`]) {
+        const headers = ['Host: wiki.example.net', `X-Original-URL: ${WIKI}${written}`, cookie, ...claims];
+        const reply = await ask(secret, { target: path, headers });
+        assert.ok(reply.status >= 400, `${written}: ${reply.status}`);
+        assert.doesNotMatch(JSON.stringify(reply.headers), /authorization|x-authentik/i, written);
+      }
+      const own = await ask(secret, { target: path, headers: ['Host: wiki.example.net', cookie, ...claims] });
+      assert.match(headerOf(own, 'authorization') ?? '', /^Basic /, 'that proxy itself asks');
+    }
   });
 
   test('caddy: a host that the client named is not judged in the place of the one that was asked for', async () => {
