@@ -134,7 +134,7 @@ const traefik: SwapFront = {
     const shipped = readFileSync(join(EXAMPLE, 'traefik-dynamic.yml'), 'utf8');
     const isDynamic = ([from]: readonly [string, string]) => shipped.includes(from);
     const [there, here] =
-      change === CLOSED ? [[], change] : [change.filter(isDynamic), change.filter((c) => !isDynamic(c))];
+      change === CLOSED ? [change, change] : [change.filter(isDynamic), change.filter((c) => !isDynamic(c))];
     const dynamic = place('traefik-dynamic.yml', join(dir, 'traefik-dynamic.yml'), there, [
       ...addresses(site),
       ['/etc/ssl/example.com/', `${site.dir}/`],

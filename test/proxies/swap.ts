@@ -179,6 +179,20 @@ export function swap(name: keyof typeof SWAP_FRONTS, particulars: Particulars): 
       assert.equal(values(seen, 'x-authentik-username').join(), 'alice');
     });
 
+    test('with the lines of the README nobody asks a check themselves', async () => {
+      const tight = await kind.start(scope, site, CLOSED);
+      const b = await signedIn(`${APP}/`, tight);
+      const lies = ['X-Forwarded-Uri: /', 'X-Forwarded-Method: GET', `X-Original-URL: ${APP}/`];
+      for (const check of ['nginx', 'traefik', 'caddy', 'envoy', 'envoy/', 'envoy/x']) {
+        for (const said of [[], lies]) {
+          const reply = await b.get(`${APP}/outpost.goauthentik.io/auth/${check}`, said);
+          const told = JSON.stringify(reply.headers);
+          assert.doesNotMatch(told, /authorization|x-authentik/i, `${check} ${said.length}: ${reply.status}`);
+          nothingArrived();
+        }
+      }
+    });
+
     test('a Connection header of the client takes no identity away', async () => {
       const b = await signedIn();
       const reply = await b.get(`${APP}/`, ['Connection: close, X-authentik-username, X-authentik-groups']);
