@@ -1,5 +1,6 @@
 import type { UpstreamAddress, UpstreamServer } from '../core/app.ts';
 import { type Fault, type FaultId, fault } from '../core/fault.ts';
+import { first } from '../core/text/header-list.ts';
 import type { ClientRequest, ClientResponse } from '../server/client.ts';
 import { atServer } from './base-path.ts';
 import { cut, isGone } from './client.ts';
@@ -70,6 +71,8 @@ export class Exchange implements ConnectionUser {
   /** Servers that could not be reached for this request. */
   #tried = NO_SERVER;
   #paused = false;
+  /** Bytes of the answer's body handed on; no more than the client reads. */
+  #taken = 0;
 
   constructor(owner: ExchangeOwner, call: ExchangeCall, head: RequestHead) {
     this.#owner = owner;
@@ -133,6 +136,7 @@ export class Exchange implements ConnectionUser {
 
   responseBody(bytes: Buffer, from: number, to: number): void {
     if (this.#state === 'over') return;
+    this.#taken += to - from;
     if (this.#text.length + to - from <= SMALL) {
       this.#text += bytes.toString('latin1', from, to);
       return;
@@ -164,8 +168,9 @@ export class Exchange implements ConnectionUser {
     return this.#head.body === 'chunked' && this.#body?.sent === false;
   }
 
-  get received(): number {
-    return this.#body?.received ?? 0;
+  get moved(): number {
+    const taken = this.#answer === undefined || isEventStream(this.#answer) ? 0 : this.#taken;
+    return (this.#body?.received ?? 0) + taken;
   }
 
   cutOff(): void {
@@ -281,4 +286,8 @@ export class Exchange implements ConnectionUser {
     else this.#body.stop();
     this.#owner.linger(req);
   }
+}
+
+function isEventStream({ headers }: ResponseHead): boolean {
+  return /^text\/event-stream\b/i.test(first(headers, 'content-type') ?? '');
 }

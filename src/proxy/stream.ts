@@ -2,16 +2,16 @@ import type { Lasting, TunnelWatch } from './tunnel.ts';
 
 /** The exchange that it stands for. */
 export interface Streaming {
-  /** Bytes of the body that the client has sent. */
-  readonly received: number;
+  /** Bytes by which the client is at work: what it sent, and what it took of an answer that somebody waits for. */
+  readonly moved: number;
   /** Ends it on both sides; half of it never looks whole. */
   cutOff(): void;
 }
 
 /**
  * An exchange without a known end (an event stream, an answer or an upload in chunks), watched as a tunnel is: it would
- * else go on telling somebody what they may not know any more. What the client sends counts as activity of its session;
- * what the app sends does not.
+ * else go on telling somebody what they may not know any more. Whoever uploads or downloads is at work, and their session
+ * is not idle meanwhile; what an event stream says by itself, to a page that nobody looks at, counts for nothing.
  */
 export class Stream implements Lasting {
   readonly watch: TunnelWatch;
@@ -25,9 +25,9 @@ export class Stream implements Lasting {
   }
 
   takeActivity(): boolean {
-    const { received } = this.#exchange;
-    const isActive = received !== this.#seen;
-    this.#seen = received;
+    const { moved } = this.#exchange;
+    const isActive = moved !== this.#seen;
+    this.#seen = moved;
     return isActive;
   }
 

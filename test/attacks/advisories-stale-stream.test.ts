@@ -16,14 +16,17 @@ import { PASSWORD, PORTAL, USERS } from './fixture.ts';
 
 const HOST = 'app.example.test';
 const BIG = 200;
+const IDLE_S = 5;
 const OF_THE_APP = `Basic ${Buffer.from('reader:letmein').toString('base64')}`;
 const ACCESS = [{ paths: ['/open'], allow: 'everyone' }, { allow: 'signed_in' }];
 
-/** Says something every 50 ms: for ever in chunks, or BIG bytes of a stated length. */
+/** Says something every 50 ms: for ever in chunks, as an event stream or a download, or BIG bytes of a stated length. */
 function startDripping(): Promise<{ readonly server: Server; readonly port: number }> {
   const drip = (socket: Socket, target: string) => {
     const isBounded = target === '/file';
-    socket.write(`HTTP/1.1 200 OK\r\n${isBounded ? `Content-Length: ${BIG}` : 'Transfer-Encoding: chunked'}\r\n\r\n`);
+    const type = target === '/events' ? 'text/event-stream' : 'application/zip';
+    const framing = isBounded ? `Content-Length: ${BIG}` : 'Transfer-Encoding: chunked';
+    socket.write(`HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\n${framing}\r\n\r\n`);
     let left = BIG;
     const timer = setInterval(() => {
       socket.write(isBounded ? '.....' : '5\r\n.....\r\n');
@@ -73,6 +76,7 @@ describe('an answer without an end ends with what allowed it', () => {
       storage: 'sqlite:DIR/lintel.db',
       users: 'file:DIR/users.yml',
       metrics: 'off',
+      session: { idle: `${IDLE_S}s`, lifetime: '1h', remember_me: '1h' },
       apps: { app: { url: `https://${HOST}`, upstream, access: ACCESS } },
     };
     at = await serve({ config, users: USERS, healthHost: 'auth.example.test', ownListen: true });
@@ -118,6 +122,19 @@ describe('an answer without an end ends with what allowed it', () => {
     await eventually('all of it is here', () => file.over() !== undefined);
     assert.deepEqual([file.over(), file.bytes()], ['whole', BIG]);
     file.close();
+  });
+
+  test('of two sessions that are used for nothing else, the one with a download goes on, the one with an event stream is idle', async () => {
+    const [zip, events] = [await read('alice', '/zip'), await read('bob', '/events')];
+    const begun = performance.now();
+    await eventually('the event stream is cut', () => events.over() === 'cut', 60_000);
+    assert.ok(performance.now() - begun > IDLE_S * 500, 'not before its time');
+    const before = zip.bytes();
+    await eventually('the download goes on', () => zip.bytes() > before + BIG, 60_000);
+    assert.equal(zip.over(), undefined);
+    await store.revoke({ kind: 'user', user: 'alice' });
+    await eventually('and ends with its session', () => zip.over() === 'cut');
+    for (const reading of [zip, events]) reading.close();
   });
 
   test('wrong credentials of a stream that is open to everyone were one attempt, however often it is asked again', async () => {
