@@ -143,7 +143,9 @@ export interface PasswordVerifier {
 }
 
 /** The cached form of it for Basic on the gate: keyed hash, bounded, short-lived, dropped when the user changes. */
-export type BasicVerifier = PasswordVerifier;
+export interface BasicVerifier {
+  verify(typed: string, password: string, client: Ip | undefined): MaybePromise<Result<User, PasswordFailure>>;
+}
 
 export interface Clock {
   /** Milliseconds since the epoch. */

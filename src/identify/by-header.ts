@@ -1,7 +1,7 @@
 import { hasTokenForm, TOKEN_USER } from '../core/app-token.ts';
 import { type HeaderCredential, parseAuthorization } from '../core/credential.ts';
 import { fault } from '../core/fault.ts';
-import { type MaybePromise, whenReady } from '../core/ports.ts';
+import { type MaybePromise, type PasswordFailure, whenReady } from '../core/ports.ts';
 import { describeClient, known } from '../core/target.ts';
 import { single } from '../core/text/header-list.ts';
 import { byToken } from './by-token.ts';
@@ -120,21 +120,29 @@ function headerOf(strategy: HeaderStrategy, demandsBasic: boolean): 'authorizati
   return strategy.kind === 'HeaderLegacy' && demandsBasic ? 'authorization' : 'proxy-authorization';
 }
 
-async function byPassword(
+function byPassword(
   ports: IdentifyPorts,
   strategy: HeaderStrategy,
   username: string,
   password: string,
   p: Presented,
   consumed: boolean,
-): Promise<Identity> {
+): MaybePromise<Identity> {
   const { client } = p.candidates.target;
   const verifier = strategy.basicCacheMs > 0 ? ports.basic : ports.verifier;
-  const checked = await verifier.verify(username, password, known(client) ? client : undefined);
-  if (checked.ok) {
+  return whenReady(verifier.verify(username, password, known(client) ? client : undefined), (checked) => {
+    if (!checked.ok) return notByPassword(ports, strategy, username, checked.error, p);
     return signedIn({ kind: 'user', user: checked.value, level: 'one_factor', via: 'basic' }, consumed, strategy);
-  }
-  const why = checked.error;
+  });
+}
+
+function notByPassword(
+  ports: IdentifyPorts,
+  strategy: HeaderStrategy,
+  username: string,
+  why: PasswordFailure,
+  p: Presented,
+): Identity {
   ports.audit.record({ kind: 'sign-in-failed', typed: username, client: clientOf(p), why: why.kind });
   switch (why.kind) {
     case 'refused':

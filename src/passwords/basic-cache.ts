@@ -1,5 +1,13 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
-import type { BasicVerifier, Clock, PasswordFailure, UserSource } from '../core/ports.ts';
+import { hash } from 'node:crypto';
+import {
+  type BasicVerifier,
+  type Clock,
+  type MaybePromise,
+  orElse,
+  type PasswordFailure,
+  type UserSource,
+  whenReady,
+} from '../core/ports.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import type { User } from '../core/subject.ts';
 import type { Ip } from '../core/text/ip.ts';
@@ -25,10 +33,11 @@ interface Accepted {
 
 /**
  * Remembers accepted passwords for a short while, so that a calendar client that sends its password with every request
- * does not cost a hash each time. Kept is an HMAC-SHA-256 of client address, name and password under a key of this
- * process, never the password. Only successes are kept; an entry counts while the source still hands out the very same
- * user object, so a change, a disabled or a removed account ends it. Equal requests that arrive together share one
- * check. The address is part of the key, and the throttle is asked on every hit: see `Throttle.hitWaitSeconds`.
+ * does not cost a hash each time. Kept is a SHA-256 of client address, name and password behind a key of this process,
+ * never the password: to search for it in a copy of the table takes the key. (Nobody is shown a digest, so there is none
+ * to extend, which is what HMAC would be for.) Only successes are kept; an entry counts while the source still hands out
+ * the very same user object, so a change, a disabled or a removed account ends it. Equal requests that arrive together
+ * share one check. The address is part of the key, and the throttle is asked on every hit: see `Throttle.hitWaitSeconds`.
  */
 export function cachedVerifier(verifier: Verifier, source: UserSource, options: BasicCacheOptions): BasicVerifier {
   const cache = new BasicCache(verifier, source, options);
@@ -41,7 +50,7 @@ class BasicCache {
   readonly #verifier: Verifier;
   readonly #source: UserSource;
   readonly #options: BasicCacheOptions;
-  readonly #key: KeyObject;
+  readonly #key: string;
   readonly #max: number;
   readonly #accepted = new Map<string, Accepted>();
   readonly #flights = new Map<string, Promise<Outcome>>();
@@ -50,33 +59,36 @@ class BasicCache {
     this.#verifier = verifier;
     this.#source = source;
     this.#options = options;
-    this.#key = createSecretKey(options.key);
+    this.#key = Buffer.from(options.key).toString('base64');
     this.#max = options.max ?? 10_000;
   }
 
-  verify(typed: string, password: string, client: Ip | undefined): Promise<Outcome> {
+  /** A hit is answered at once, without a promise. */
+  verify(typed: string, password: string, client: Ip | undefined): MaybePromise<Outcome> {
     const id = this.#digest(typed, password, client);
     const hit = this.#accepted.get(id);
     if (hit === undefined) return this.#fly(id, typed, password, client);
-    return this.#recheck(id, hit, typed, password, client);
+    return whenReady(this.#recheck(hit, client), (again) => {
+      if (again !== undefined) return again;
+      this.#accepted.delete(id);
+      return this.#fly(id, typed, password, client);
+    });
   }
 
   #digest(typed: string, password: string, client: Ip | undefined): string {
-    return createHmac('sha256', this.#key)
-      .update(`${addressKey(client)} ${typed.length} ${typed}${password}`)
-      .digest('base64');
+    return hash('sha256', `${this.#key} ${addressKey(client)} ${typed.length} ${typed}${password}`, 'base64');
   }
 
-  async #recheck(id: string, hit: Accepted, typed: string, password: string, client: Ip | undefined): Promise<Outcome> {
-    try {
-      const found = this.#source.lookup(hit.user.name);
-      const now = found instanceof Promise ? await found : found;
-      if (now === hit.user && this.#options.clock.monotonic() < hit.until) return this.#allow(hit.user, client);
-    } catch {
-      return err({ kind: 'unavailable' });
-    }
-    this.#accepted.delete(id);
-    return this.#fly(id, typed, password, client);
+  /** undefined: the entry is good no more. */
+  #recheck(hit: Accepted, client: Ip | undefined): MaybePromise<Outcome | undefined> {
+    if (this.#options.clock.monotonic() >= hit.until) return undefined;
+    return orElse<Outcome | undefined>(
+      () =>
+        whenReady(this.#source.lookup(hit.user.name), (now) =>
+          now === hit.user ? this.#allow(now, client) : undefined,
+        ),
+      () => err({ kind: 'unavailable' }),
+    );
   }
 
   #allow(user: User, client: Ip | undefined): Outcome {
