@@ -103,6 +103,8 @@ export async function load(c: Contender, seconds: number): Promise<Load> {
 export interface Row {
   readonly name: string;
   readonly micros: number;
+  /** Of each round. */
+  readonly costs: readonly number[];
   /** Median over the rounds of this contender's cost in units of the first one's in the same round. */
   readonly ratio: number;
 }
@@ -122,12 +124,15 @@ export async function compare(contenders: readonly Contender[], rounds: number, 
     for (const [i, c] of contenders.entries()) costs[i]?.push((await load(c, seconds)).microsPerRequest);
     process.stderr.write(`  round ${round + 1} of ${rounds}\r`);
   }
-  const yardstick = costs[0] ?? [];
-  return contenders.map((c, i) => ({
-    name: c.name,
-    micros: median(costs[i] ?? []),
-    ratio: median((costs[i] ?? []).map((v, round) => v / (yardstick[round] ?? Number.NaN))),
-  }));
+  return contenders.map(({ name }, i) => {
+    const own = costs[i] ?? [];
+    return { name, micros: median(own), costs: own, ratio: ratioOf(own, costs[0] ?? []) };
+  });
+}
+
+/** The median over the rounds of one's cost in units of the other's in the same round. */
+export function ratioOf(costs: readonly number[], yardstick: readonly number[]): number {
+  return median(costs.map((cost, round) => cost / (yardstick[round] ?? Number.NaN)));
 }
 
 export function median(values: readonly number[]): number {
