@@ -1,7 +1,7 @@
 import type { AssertionSigner } from './core/assertion.ts';
 import type { Decision } from './core/decision.ts';
 import type { Dialect } from './core/dialect.ts';
-import { doorPage, doorway, NATIVE_DOOR, OUTPOST_DOOR } from './core/door-path.ts';
+import { doorPage, doorway, isBelowOutpost, NATIVE_DOOR, OUTPOST_DOOR } from './core/door-path.ts';
 import type { Endpoint, Strategy } from './core/endpoint.ts';
 import { type Fault, fault } from './core/fault.ts';
 import { type TrustedPeer, untrusted } from './core/peer.ts';
@@ -15,9 +15,8 @@ import { routingFor } from './core/routing.ts';
 import { type SignIn, signInFor, signInLocation, type Way } from './core/sign-in-address.ts';
 import { ANONYMOUS, type Subject, whoIs } from './core/subject.ts';
 import { canonicalTarget, known, type Target, withHeaders } from './core/target.ts';
-import { all, first } from './core/text/header-list.ts';
+import { first } from './core/text/header-list.ts';
 import { isLoopback } from './core/text/ip.ts';
-import { parsePath } from './core/text/path.ts';
 import { quote } from './core/text/quote.ts';
 import { notAllowing, type Reply, type Wire } from './core/wire.ts';
 import { type AnswerManner, answerCredentials } from './identify/answer-credentials.ts';
@@ -87,21 +86,12 @@ export function check(
 
 /**
  * Proxies hand all that is below the prefix to Lintel, its checks included, and ask about none of it: whoever is let through
- * there asks a check itself, from outside, and would read in the answer what is for the app alone. nginx and HAProxy say in
- * X-Original-URL what came, at whichever check it ends.
+ * there asks a check itself, from outside, and would read in the answer what is for the app alone.
  */
 function noneOfTheApps(judged: Judged, { headers }: Wire): Judged {
   const { decision, target } = judged;
-  if (decision.kind !== 'allow' || target === undefined) return judged;
-  const came = all(headers, 'x-original-url').map((url) => parsePath(pathIn(url)));
-  const isBelow = [ok(target.path), ...came].some(
-    (p) => !p.ok || p.value.readings.some((r) => r.startsWith(OUTPOST_DOOR)),
-  );
-  return isBelow ? { ...faulty(fault('NOT-FOUND', `no page ${quote(target.path.received)}`)), target } : judged;
-}
-
-function pathIn(url: string): string {
-  return url.replace(/^[a-z]+:\/\/[^/?#]*/i, '').replace(/\?.*$/s, '');
+  if (decision.kind !== 'allow' || target === undefined || !isBelowOutpost(target.path, headers)) return judged;
+  return { ...faulty(fault('NOT-FOUND', `no page ${quote(target.path.received)}`)), target };
 }
 
 /** What the app gets as `Authorization`: what it was promised, nothing where Lintel used it up, else what came; "": none. */
@@ -152,7 +142,7 @@ function judgeAsked(
     family: dialect.family,
     refusalStands: true,
     door: dialect.family === 'authentik' ? OUTPOST_DOOR : NATIVE_DOOR,
-    beginsSignIn: dialect.beginsSignIn(wire),
+    beginsSignIn: dialect.beginsSignIn,
     passes,
   });
 }
@@ -163,7 +153,7 @@ export interface AskOptions extends AnswerManner {
   readonly demandsBasic: boolean;
   /** By which of its names whoever asks knows the pages of sign-in; undefined: by the one of the app. */
   readonly door: string | undefined;
-  readonly beginsSignIn: boolean;
+  readonly beginsSignIn: Dialect['beginsSignIn'];
   /** The target is one of Lintel's own pages behind nginx: let through as nobody, whatever the rules say. */
   readonly passes: boolean;
 }
@@ -176,7 +166,7 @@ export const ASKED_DIRECTLY: AskOptions = {
   family: 'remote',
   refusalStands: false,
   door: undefined,
-  beginsSignIn: false,
+  beginsSignIn: () => false,
   passes: false,
 };
 
@@ -274,7 +264,7 @@ function challenged(
 ): MaybePromise<Judged> {
   const { candidates } = judged;
   const there = { ...judged, location: signInLocation(signIn, candidates, door), cookies: [], told: NOTHING_TOLD };
-  if (!beginsSignIn || signIn.kind !== 'hand-over') return there;
+  if (signIn.kind !== 'hand-over' || !beginsSignIn(wire)) return there;
   return whenReady(ports.counter.begin(wire, candidates), (way) => {
     if (!way.ok) return { ...faulty(way.error), ...where(judged) };
     const { location, cookies } = way.value;

@@ -1,4 +1,6 @@
 import type { Target } from './target.ts';
+import { all, type HeaderList } from './text/header-list.ts';
+import { type Path, parsePath } from './text/path.ts';
 import { parseQuery } from './text/url-encode.ts';
 
 /**
@@ -51,4 +53,21 @@ export function doorPage({ path }: Target): string | undefined {
   const [reading] = path.readings;
   const plain = path.readings.length === 1 && reading === path.received;
   return plain && isDoorPath(reading) ? reading : undefined;
+}
+
+/**
+ * Did this come from below authentik's prefix? By its path, or by what nginx and HAProxy say in X-Original-URL whichever
+ * check it ends at. Where nobody can tell, it did.
+ */
+export function isBelowOutpost(path: Path, headers: HeaderList): boolean {
+  return isReadBelow(path) || all(headers, 'x-original-url').some(isUrlBelow);
+}
+
+function isReadBelow({ readings }: Path): boolean {
+  return readings.some((reading) => reading.startsWith(OUTPOST_DOOR));
+}
+
+function isUrlBelow(url: string): boolean {
+  const path = parsePath(url.replace(/^[a-z]+:\/\/[^/?#]*/i, '').replace(/\?.*$/s, ''));
+  return !path.ok || isReadBelow(path.value);
 }
