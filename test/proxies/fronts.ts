@@ -123,7 +123,7 @@ const traefik: FrontKind = {
 };
 
 /** Traefik listens before it has read its dynamic configuration, and answers 404 until then. */
-function routersLoaded(port: number): Promise<void> {
+export function routersLoaded(port: number): Promise<void> {
   const health = { host: 'auth.example.com', path: '/api/health' };
   const isLoaded = () =>
     ask(port, health).then(

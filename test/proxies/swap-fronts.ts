@@ -2,9 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { eventually } from '../black-box/lintel.ts';
 import { freePort, type PartName, partPath, ROOT, type Running, type Scope, startProcess, tempDir } from '../parts.ts';
-import { ask } from './raw.ts';
+import { routersLoaded } from './fronts.ts';
 import { type Capture, copyWith, makeCertificate, startCapture } from './site.ts';
 
 export const EXAMPLE = join(ROOT, 'examples', 'authentik-swap');
@@ -149,17 +148,6 @@ const traefik: SwapFront = {
     return port;
   },
 };
-
-/** Traefik listens before it has read its dynamic configuration, and answers 404 until then. */
-function routersLoaded(port: number): Promise<void> {
-  const health = { host: 'auth.example.com', path: '/api/health' };
-  const isLoaded = () =>
-    ask(port, health).then(
-      (answer) => answer.status === 200,
-      () => false,
-    );
-  return eventually('Traefik has its routers', isLoaded, 60_000);
-}
 
 const envoy: SwapFront = {
   part: 'envoy',
